@@ -1,0 +1,2 @@
+//! buildpack-golang.
+fn main() {}

@@ -1,0 +1,2 @@
+//! fnpack-launcher.
+fn main() {}

@@ -1,0 +1,2 @@
+//! fnpack-lifecycle.
+fn main() {}

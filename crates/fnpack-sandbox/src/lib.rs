@@ -1,0 +1,1 @@
+//! Runs a command in a root file system.

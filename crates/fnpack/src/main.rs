@@ -1,0 +1,2 @@
+//! fnpack.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Test environment of fnpack; never shipped.
