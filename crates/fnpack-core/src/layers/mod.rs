@@ -1,1 +1,4 @@
 //! layers: being written.
+
+pub mod apply;
+pub mod decompress;
