@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::image::{Descriptor, ImageConfig, MemoryBlobs, BlobSink, media_type};
+use crate::image::{BlobSink, Descriptor, ImageConfig, MemoryBlobs, media_type};
 use std::io::Write;
 
 fn layer(text: &str) -> Layer {
@@ -95,7 +95,10 @@ fn facts_refuse_and_force_reports_them() {
     let error = rebase(&name("fn"), &image, on(&new, &reference), false).unwrap_err();
     let RebaseError::Refused { objections, .. } = error else { panic!("{error}") };
     let texts: Vec<String> = objections.iter().map(ToString::to_string).collect();
-    assert_eq!(texts, ["it is made for linux/amd64, the run image for linux/arm64", "it was built for debian 13, the run image is debian 12"]);
+    assert_eq!(
+        texts,
+        ["it is made for linux/amd64, the run image for linux/arm64", "it was built for debian 13, the run image is debian 12"]
+    );
     assert_eq!(rebase(&name("fn"), &image, on(&new, &reference), true).unwrap().overridden.len(), 2);
 }
 
@@ -105,7 +108,10 @@ fn images_without_a_known_base_are_refused_by_name() {
     let plain = base(&["a"], &[]);
     assert!(matches!(rebase(&name("fn"), &plain, on(&new, &reference), false), Err(RebaseError::NotABuildpackImage { source: None, .. })));
     let damaged = base(&["a"], &[(labels::LIFECYCLE_METADATA, "[")]);
-    assert!(matches!(rebase(&name("fn"), &damaged, on(&new, &reference), false), Err(RebaseError::NotABuildpackImage { source: Some(_), .. })));
+    assert!(matches!(
+        rebase(&name("fn"), &damaged, on(&new, &reference), false),
+        Err(RebaseError::NotABuildpackImage { source: Some(_), .. })
+    ));
     let lost = base(&["a"], &[(labels::LIFECYCLE_METADATA, r#"{"runImage":{"topLayer":"sha256:x"}}"#)]);
     assert!(matches!(rebase(&name("fn"), &lost, on(&new, &reference), false), Err(RebaseError::BaseNotFound { .. })));
     let image = application(&base(&["a"], &[]), &["app"]);
