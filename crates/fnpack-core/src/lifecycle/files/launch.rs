@@ -1,7 +1,7 @@
 //! `<layers>/launch.toml`: what a buildpack adds to the image beside layers (CNB buildpack spec,
 //! "launch.toml").
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::{Spanned, Table, Value};
 
 use super::TomlError;
@@ -44,7 +44,7 @@ pub struct Process {
 }
 
 /// A label of the image.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
     /// Such as `org.opencontainers.image.title`.
     pub key: String,
@@ -53,7 +53,7 @@ pub struct Label {
 }
 
 /// Parts of the application folder that become a layer of their own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slice {
     /// Glob patterns relative to the application folder.
     #[serde(default)]

@@ -4,11 +4,22 @@
 //! must have their type, and an error names file, line and key. What is written has exactly the keys
 //! that the specification lists, in a fixed order.
 
+pub mod build;
+pub mod group;
 pub mod launch;
+pub mod layer;
+pub mod metadata;
+pub mod order;
+pub mod plan;
+pub mod project_metadata;
+pub mod run;
+pub mod stack;
+pub mod store;
 
 use std::ops::Range;
 use std::path::PathBuf;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::root::{Root, RootError};
@@ -68,8 +79,13 @@ impl TomlError {
 }
 
 /// Reads a value from TOML.
-pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, TomlError> {
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, TomlError> {
     toml::from_str(text).map_err(|error| TomlError::from_toml(text, error))
+}
+
+/// The TOML of a value of these modules.
+fn write<T: Serialize>(value: &T) -> String {
+    toml::to_string(value).expect("these types have no maps with other keys than strings, and no nulls")
 }
 
 /// A file and how its text becomes a value.
