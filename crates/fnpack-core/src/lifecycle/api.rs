@@ -250,10 +250,7 @@ mod tests {
         for text in ["0.6", "0.16", "1.7", "0", "0.263", "0.4294967303"] {
             assert!(matches!(text.parse::<PlatformApi>(), Err(ApiError::Unsupported { .. })), "{text}");
         }
-        assert_eq!(
-            "0.13".parse::<BuildpackApi>().unwrap_err().to_string(),
-            "Buildpack API `0.13` is not supported, only 0.7 to 0.12 are"
-        );
+        assert_eq!("0.13".parse::<BuildpackApi>().unwrap_err().to_string(), "Buildpack API `0.13` is not supported, only 0.7 to 0.12 are");
     }
 
     #[test]

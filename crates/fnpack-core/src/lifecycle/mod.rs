@@ -1,20 +1,39 @@
 //! The phases of a Cloud Native Buildpacks lifecycle, as functions over values.
 //!
 //! ```text
-//!  order.toml, buildpacks ─► order    ─► candidate groups
-//!  groups, application    ─► detect   ─► group + build plan        (plan: which trial satisfied it)
-//!  previous image, cache  ─► analyze, restore ─► layer folders
-//!  group + plan           ─► build    ─► [`built::Built`] + layer folders
-//!  built, layer folders   ─► export   ─► image
+//! order.toml, buildpacks ──► order ──► candidate groups
+//! groups, application ─────► detect ─► group, plan
+//! previous image, cache ───► analyze, restore ─► layer folders
+//! group, plan ─────────────► build ──► Built, layer folders
+//! Built, layer folders ────► export ─► image
 //! ```
 //!
-//! Phases hand each other values. The TOML files of the specification ([`files`]) exist where it
-//! speaks to buildpacks, and for phases that run in containers of their own. Which version of the
-//! specification asks for what is answered by [`api`] alone.
+//! | Phase | Function | Pure parts, in the order of their use |
+//! |---|---|---|
+//! | detect | [`detect::detect`] | [`buildpacks`], [`order`], [`target`], [`environment`], [`plan`] |
+//! | build | [`build::build`] | [`environment`], [`files`], [`built`] |
 //!
-//! Nothing here knows registries or sandboxes: commands are run by a [`crate::executor::Executor`],
-//! folders are reached by [`crate::root::Root`] handles ([`places`]).
+//! Phases hand each other values. The TOML files of the specifications ([`files`]) exist where they
+//! speak to buildpacks, and for phases that run in containers of their own. Which version of a
+//! specification asks for what is answered by [`api`] alone, how a phase's process ends by [`exit`].
+//!
+//! Nothing here knows registries or sandboxes: commands are run by an [`crate::executor::Executor`],
+//! folders are reached through the handles in [`context`].
 
 pub mod api;
+pub mod build;
+pub mod buildpacks;
 pub mod built;
+pub mod context;
+pub mod detect;
+pub mod environment;
+pub mod exit;
 pub mod files;
+pub mod order;
+pub mod plan;
+mod program;
+pub mod target;
+#[cfg(test)]
+mod tests;
+
+pub use program::StartError;

@@ -238,9 +238,17 @@ mod tests {
     #[test]
     fn errors_name_line_and_key() {
         for (version, text, message) in [
-            ("0.10", "[[processes]]\ntype = 'a'\ncommand = 'x'", "line 3: `processes.command` must be an array of strings in Buildpack API 0.10"),
+            (
+                "0.10",
+                "[[processes]]\ntype = 'a'\ncommand = 'x'",
+                "line 3: `processes.command` must be an array of strings in Buildpack API 0.10",
+            ),
             ("0.8", "[[processes]]\ntype = 'a'\ncommand = ['x']", "line 3: `processes.command` must be a string in Buildpack API 0.8"),
-            ("0.9", "[[processes]]\ntype = 'a'\ncommand = ['x', 1]", "line 3: `processes.command` must be an array of strings in Buildpack API 0.9"),
+            (
+                "0.9",
+                "[[processes]]\ntype = 'a'\ncommand = ['x', 1]",
+                "line 3: `processes.command` must be an array of strings in Buildpack API 0.9",
+            ),
             ("0.9", "[[processes]]\ntype = 'a'\ncommand = []", "line 3: `processes.command` is empty"),
             (
                 "0.9",

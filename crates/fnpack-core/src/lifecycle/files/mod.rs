@@ -19,6 +19,7 @@ pub mod store;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use rustix::fs::FileType;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -38,6 +39,14 @@ pub enum FileError {
         /// The reason.
         #[source]
         source: RootError,
+    },
+    /// It is a symlink, which may lead out of what the buildpack owns.
+    #[error("`{}` is a symlink to `{}`: it must be a file", file.display(), target.display())]
+    Symlink {
+        /// The path as the buildpack sees it.
+        file: PathBuf,
+        /// What the symlink says.
+        target: PathBuf,
     },
     /// Its text is wrong.
     #[error("invalid `{}`", file.display())]
@@ -88,7 +97,7 @@ fn write<T: Serialize>(value: &T) -> String {
     toml::to_string(value).expect("these types have no maps with other keys than strings, and no nulls")
 }
 
-/// A file and how its text becomes a value.
+/// A file that a buildpack wrote.
 pub(crate) struct Source<'a> {
     /// The folder that holds it.
     pub root: &'a Root,
@@ -99,12 +108,15 @@ pub(crate) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Reads and parses the file; `None` if it does not exist.
+    /// Reads and parses the file; `None` if it does not exist. A symlink is refused.
     pub(crate) fn read_if_present<T>(&self, parse: impl FnOnce(&str) -> Result<T, TomlError>) -> Result<Option<T>, FileError> {
-        match self.root.read_to_string(&self.path, SIZE_LIMIT) {
-            Ok(text) => parse(&text).map(Some).map_err(|source| FileError::Invalid { file: self.shown.clone(), source }),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(source) => Err(FileError::Unreadable { file: self.shown.clone(), source }),
+        let unreadable = |source| FileError::Unreadable { file: self.shown.clone(), source };
+        let Some(stat) = self.root.try_symlink_metadata(&self.path).map_err(unreadable)? else { return Ok(None) };
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
+            let target = self.root.read_link(&self.path).map_err(unreadable)?;
+            return Err(FileError::Symlink { file: self.shown.clone(), target });
         }
+        let text = self.root.read_to_string(&self.path, SIZE_LIMIT).map_err(unreadable)?;
+        parse(&text).map(Some).map_err(|source| FileError::Invalid { file: self.shown.clone(), source })
     }
 }
