@@ -77,7 +77,7 @@ mod tests {
     fn bodies_are_summed_up() {
         let long = "x".repeat(1000);
         for (body, expected) in [
-            (r#"{"errors":[{"code":"DENIED","message":"no access"},{"code":"B"}]}"#, "DENIED: no access; B: "),
+            (r#"{"errors":[{"code":"DENIED","message":"no access"},{"code":"B"}]}"#, "DENIED: no access; B:"),
             (r#"{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":{"Err":28}}]}"#, r#"UNKNOWN: unknown error {"Err":28}"#),
             ("<!DOCTYPE html><html><head><Title> Blocked by\nproxy </TITLE>", "an HTML page, `Blocked by proxy`"),
             ("<html><title>", "an HTML page"),
