@@ -1,0 +1,101 @@
+//! A look at a Dockerfile without building it: `fnpack image build --lint`.
+
+use super::expand::expand;
+use super::parse::ast::{Dockerfile, Instruction, Step};
+use super::parse::{Problem, parse_all, text_of};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// A build would stop here.
+    Error,
+    /// Allowed and probably not meant.
+    Warning,
+}
+
+/// Something found in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, one clause.
+    pub message: String,
+}
+
+/// All that is wrong with a file, in the order of its lines. Unlike a build, it does not end at the
+/// first mistake. What depends on build arguments or on files is not looked at.
+pub fn check(bytes: &[u8]) -> Vec<Finding> {
+    let text = match text_of(bytes) {
+        Ok(text) => text,
+        Err(mistake) => return vec![error(mistake.line, mistake.problem.to_string())],
+    };
+    let (dockerfile, mistakes) = parse_all(text);
+    let mut findings: Vec<Finding> = mistakes.into_iter().map(|mistake| error(mistake.line, mistake.problem.to_string())).collect();
+    findings.extend(dockerfile.warnings.iter().map(|remark| warning(remark.line, remark.message.clone())));
+    expansions(&dockerfile, &mut findings);
+    repetitions(&dockerfile, &mut findings);
+    findings.sort_by_key(|finding| (finding.line, finding.severity));
+    findings
+}
+
+fn error(line: usize, message: String) -> Finding {
+    Finding { line, severity: Severity::Error, message }
+}
+
+fn warning(line: usize, message: String) -> Finding {
+    Finding { line, severity: Severity::Warning, message }
+}
+
+/// Quotes and braces that are not closed. Every variable is taken as set, since its value is not known.
+fn expansions(dockerfile: &Dockerfile, findings: &mut Vec<Finding>) {
+    let escape = dockerfile.directives.escape;
+    let mut words: Vec<(usize, &str)> = Vec::new();
+    for step in &dockerfile.arguments {
+        words.extend(step.arguments.iter().filter_map(|argument| argument.default.as_deref()).map(|word| (step.position.line, word)));
+    }
+    for stage in &dockerfile.stages {
+        let from = [Some(&stage.from.image), stage.from.platform.as_ref()];
+        words.extend(from.into_iter().flatten().map(|word| (stage.position.line, word.as_str())));
+        for step in &stage.steps {
+            words.extend(expandable(step).into_iter().map(|word| (step.position.line, word)));
+        }
+    }
+    for (line, word) in words {
+        if let Err(problem) = expand(word, escape, &|_| Some("value".to_owned())) {
+            findings.push(error(line, Problem::from(problem).to_string()));
+        }
+    }
+}
+
+fn expandable(step: &Step) -> Vec<&str> {
+    match &step.instruction {
+        Instruction::Arg(arguments) => arguments.iter().filter_map(|argument| argument.default.as_deref()).collect(),
+        Instruction::Env(pairs) | Instruction::Label(pairs) => {
+            pairs.iter().flat_map(|pair| [pair.name.as_str(), pair.value.as_str()]).collect()
+        }
+        Instruction::User(word) | Instruction::Workdir(word) => vec![word],
+        Instruction::Copy(copy) => {
+            let flags = copy.chown.iter().chain(&copy.chmod);
+            flags.chain(&copy.sources).chain([&copy.destination]).map(String::as_str).collect()
+        }
+        Instruction::Run(_) | Instruction::Entrypoint(_) | Instruction::Cmd(_) => Vec::new(),
+    }
+}
+
+/// A second `CMD` or `ENTRYPOINT` of a stage makes the first one useless.
+fn repetitions(dockerfile: &Dockerfile, findings: &mut Vec<Finding>) {
+    for stage in &dockerfile.stages {
+        let commands = stage.steps.iter().filter(|step| matches!(step.instruction, Instruction::Cmd(_)));
+        let entrypoints = stage.steps.iter().filter(|step| matches!(step.instruction, Instruction::Entrypoint(_)));
+        for (name, steps) in [("CMD", commands.collect::<Vec<_>>()), ("ENTRYPOINT", entrypoints.collect())] {
+            if let [useless @ .., last] = steps.as_slice() {
+                for step in useless {
+                    let message = format!("this `{name}` has no effect: line {} replaces it", last.position.line);
+                    findings.push(warning(step.position.line, message));
+                }
+            }
+        }
+    }
+}
