@@ -99,3 +99,42 @@ fn repetitions(dockerfile: &Dockerfile, findings: &mut Vec<Finding>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &[u8]) -> Vec<String> {
+        let line = |finding: Finding| format!("{} {:?} {}", finding.line, finding.severity, finding.message);
+        check(text).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn check_gives_all_findings_in_order() {
+        let text = b"FROM a\nCMD x\nVOLUME /x\nENV b c\nRUNN y\nCOPY \"${d /e\nCMD z\nWORKDIR ${}\n";
+        assert_eq!(
+            shown(text),
+            [
+                "2 Warning this `CMD` has no effect: line 7 replaces it",
+                "3 Error `VOLUME` is not supported yet (supported are ARG, CMD, COPY, ENTRYPOINT, ENV, FROM, LABEL, RUN, USER, WORKDIR)",
+                "4 Warning `ENV b value` is the old form: write `ENV b=value`",
+                "5 Error `RUNN` is not an instruction (did you mean `RUN`?)",
+                "6 Error the `${` in `\"${d` is not closed",
+                "8 Error the `${` in `${}` is not followed by a name",
+            ]
+        );
+    }
+
+    #[test]
+    fn check_finds_nothing_in_a_good_file() {
+        let text =
+            b"# syntax=docker/dockerfile:1\nARG B=a\nFROM $B AS b\nRUN x\nFROM b\nCOPY --from=b /x /y\nENTRYPOINT [\"/y\"]\nCMD [\"z\"]\n";
+        assert_eq!(shown(text), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn check_blames_a_broken_from_once() {
+        assert_eq!(shown(b"FROM\nRUN x\nCMD y"), ["1 Error `FROM` needs an image, or `image AS stage`"]);
+        assert_eq!(shown(b"\xff"), ["1 Error the line is not text in UTF-8"]);
+    }
+}

@@ -97,7 +97,7 @@ pub enum DockerfileError {
         /// The name in its familiar form.
         reference: String,
         /// The target asked for.
-        target: Target,
+        target: Box<Target>,
         /// The cause.
         #[source]
         source: HostError,
@@ -191,7 +191,7 @@ pub enum DockerfileError {
         what: String,
         /// The cause.
         #[source]
-        source: CopyError,
+        source: Box<CopyError>,
     },
 }
 

@@ -27,7 +27,7 @@ pub enum ExpandError {
         word: String,
     },
     /// `${}` and the like.
-    #[error("`${{` in `{word}` is not followed by a name")]
+    #[error("the `${{` in `{word}` is not followed by a name")]
     NoName {
         /// The word.
         word: String,
@@ -55,7 +55,7 @@ pub enum ExpandError {
         word: String,
     },
     /// A result of absurd length.
-    #[error("a word is expanded to more than {MAXIMUM_LENGTH} bytes")]
+    #[error("variables are expanded to more text than a build can use")]
     TooLong,
 }
 
@@ -212,5 +212,122 @@ impl Expander<'_> {
         let (name, rest) = self.rest.split_at(length.unwrap_or(self.rest.len()));
         self.rest = rest;
         name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lookup(name: &str) -> Option<String> {
+        let value = match name {
+            "a" => "A",
+            "empty" => "",
+            "quoted" => "'$a'",
+            "é" => "accent",
+            "12" => "twelve",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    fn shown(word: &str, escape: char) -> String {
+        match expand(word, escape, &lookup) {
+            Ok(expanded) => expanded.text,
+            Err(error) => format!("! {error}"),
+        }
+    }
+
+    #[test]
+    fn expand_follows_docker() {
+        for (word, expected) in [
+            ("", ""),
+            ("plain", "plain"),
+            ("$a", "A"),
+            ("${a}", "A"),
+            ("x${a}y$a.z", "xAyA.z"),
+            ("$a$a", "AA"),
+            ("$none", ""),
+            ("${none}x", "x"),
+            ("$", "$"),
+            ("a$", "a$"),
+            ("$.", "$."),
+            ("$é", "accent"),
+            ("$12x", "twelvex"),
+            ("$?", ""),
+            ("$quoted", "'$a'"),
+            ("${a:-b}", "A"),
+            ("${none:-b}", "b"),
+            ("${empty:-b}", "b"),
+            ("${none-b}", "b"),
+            ("${empty-b}", ""),
+            ("${a:+b}", "b"),
+            ("${none:+b}", ""),
+            ("${empty:+b}", ""),
+            ("${empty+b}", "b"),
+            ("${none+b}", ""),
+            ("${a:?b}", "A"),
+            ("${empty?b}", ""),
+            ("${none:-$a}", "A"),
+            ("${none:-${other:-${a}x}}", "Ax"),
+            ("${none:-'}'}", "}"),
+            ("${none:-}", ""),
+            ("${none:-a b}", "a b"),
+            ("'$a'", "$a"),
+            ("\"$a\"", "A"),
+            ("\"'$a'\"", "'A'"),
+            ("'\"$a\"'", "\"$a\""),
+            ("\\$a", "$a"),
+            ("\\\\$a", "\\A"),
+            ("'\\$a'", "\\$a"),
+            ("\"\\$a\\\"\\\\\\x\"", "$a\"\\\\x"),
+            ("\\x", "x"),
+            ("x\\", "x"),
+            ("\"x\\\"", "! the quote \" in `\"x\\\"` is not closed"),
+            ("a\\ b", "a b"),
+            ("'x", "! the quote ' in `'x` is not closed"),
+            ("\"x", "! the quote \" in `\"x` is not closed"),
+            ("${", "! the `${` in `${` is not closed"),
+            ("${a", "! the `${` in `${a` is not closed"),
+            ("${a:-b", "! the `${` in `${a:-b` is not closed"),
+            ("${}", "! the `${` in `${}` is not followed by a name"),
+            ("${:-a}", "! the `${` in `${:-a}` is not followed by a name"),
+            ("${a:b}", "! the modifier `:b` in `${a:b}` is not supported"),
+            ("${a%b}", "! the modifier `%` in `${a%b}` is not supported"),
+            ("${none?}", "! `none` is not set"),
+            ("${empty:?give one}", "! `empty` is not set: give one"),
+        ] {
+            assert_eq!(shown(word, '\\'), expected, "{word}");
+        }
+        assert_eq!(shown("`$a \\$a \"`\"\\x\"", '`'), "$a \\A \"\\x");
+    }
+
+    #[test]
+    fn expand_names_what_is_unset() {
+        let expanded = expand("$x${y}${z:-1}${empty}", '\\', &lookup).unwrap();
+        assert_eq!((expanded.text.as_str(), expanded.unset), ("1", vec!["x".to_owned(), "y".to_owned()]));
+    }
+
+    #[test]
+    fn expand_is_bounded() {
+        let deep = "${x:-".repeat(5_000);
+        assert!(matches!(expand(&deep, '\\', &lookup), Err(ExpandError::TooDeep { .. })));
+        let long = "y".repeat(100_000);
+        assert_eq!(expand(&"$x".repeat(20), '\\', &|_| Some(long.clone())), Err(ExpandError::TooLong));
+        assert_eq!(expand(&format!("\"{}\"", "$x".repeat(20)), '\\', &|_| Some(long.clone())), Err(ExpandError::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn expand_never_panics(word in r#"[a$\{\}:+?%'"\\` é1-]{0,60}"#, escape in prop::sample::select(vec!['\\', '`'])) {
+            let _ = expand(&word, escape, &lookup);
+        }
+
+        #[test]
+        fn expand_keeps_single_quoted_text(text in "[^']{0,40}") {
+            prop_assert_eq!(expand(&format!("'{text}'"), '\\', &lookup).unwrap().text, text);
+        }
     }
 }

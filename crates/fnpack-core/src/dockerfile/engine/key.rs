@@ -1,7 +1,6 @@
 //! The keys by which results of steps are found again.
 
-use crate::digest::Digest;
-use crate::image::Image;
+use crate::digest::{ChainId, Digest};
 
 /// Part of every key: a change in what steps do must change it.
 const VERSION: &str = "fnpack dockerfile 1";
@@ -13,12 +12,10 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// A key for a step of this kind over an image. Of the image only its files count; what of its
-    /// config matters to a step is added by the step.
-    pub(super) fn new(kind: &str, parent: &Image) -> Self {
+    /// A key for a step of this kind.
+    pub(super) fn new(kind: &str) -> Self {
         let mut key = Self { bytes: Vec::new() };
-        key.add(VERSION).add(kind).add(parent.target().to_string());
-        key.add(parent.chain_id().map(|chain| chain.to_string()).unwrap_or_default());
+        key.add(VERSION).add(kind);
         key
     }
 
@@ -41,4 +38,9 @@ impl Key {
     pub(super) fn digest(&self) -> Digest {
         Digest::of(&self.bytes)
     }
+}
+
+/// The files of an image as part of a key.
+pub(super) fn name_of_files(chain: Option<ChainId>) -> String {
+    chain.map(|chain| chain.to_string()).unwrap_or_default()
 }

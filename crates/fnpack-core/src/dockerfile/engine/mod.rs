@@ -6,6 +6,7 @@
 
 mod accounts;
 mod copy;
+mod draft;
 mod key;
 mod output;
 mod run;
@@ -23,6 +24,7 @@ pub use copy::{CopyError, Origin};
 
 use super::context::Context;
 use super::error::{DockerfileError, Place};
+use super::expand::ExpandError;
 use super::host::{Event, Host, StepInfo};
 use super::parse::ast::Dockerfile;
 use crate::executor::Network;
@@ -62,6 +64,9 @@ pub struct Plan {
     pub created: String,
 }
 
+/// What all words of a build may be expanded to. Real files come to a few thousand bytes.
+const MAXIMUM_EXPANDED: usize = 4 << 20;
+
 /// Builds the image.
 pub fn build(plan: &Plan, host: &dyn Host) -> Result<Image, DockerfileError> {
     let globals = Globals::new(plan)?;
@@ -69,7 +74,7 @@ pub fn build(plan: &Plan, host: &dyn Host) -> Result<Image, DockerfileError> {
     let wanted = stages::wanted(plan)?;
     let needed = stages::needed(&stages, wanted);
     let total = needed.iter().filter_map(|index| plan.dockerfile.stages.get(*index)).map(|stage| 1 + stage.steps.len()).sum();
-    let build = Build { plan, host, globals, built: Vec::new(), number: Cell::new(0), total };
+    let build = Build { plan, host, globals, built: Vec::new(), number: Cell::new(0), expanded: Cell::new(0), total };
     build.warn();
     build.stages(&stages, &needed, wanted)
 }
@@ -82,6 +87,8 @@ struct Build<'a> {
     /// The images of the stages so far; none for those that are not needed.
     built: Vec<Option<Image>>,
     number: Cell<usize>,
+    /// The bytes that variables were expanded to so far.
+    expanded: Cell<usize>,
     total: usize,
 }
 
@@ -118,6 +125,12 @@ impl<'a> Build<'a> {
         info
     }
 
+    /// Values can be put into values, so a short file can ask for more text than there is memory.
+    fn count_expanded(&self, bytes: usize) -> Result<(), ExpandError> {
+        self.expanded.set(self.expanded.get() + bytes);
+        if self.expanded.get() > MAXIMUM_EXPANDED { Err(ExpandError::TooLong) } else { Ok(()) }
+    }
+
     fn remark(&self, line: usize, message: &str) {
         self.host.report(&Event::Warning { line, message });
     }
@@ -143,7 +156,12 @@ impl<'a> Build<'a> {
             Source::Stage(index) => return Ok(self.built.get(*index).cloned().flatten().unwrap_or_else(|| Image::empty(target))),
             Source::Image(reference) => reference,
         };
-        let fail = |source| DockerfileError::Base { place: place.clone(), reference: reference.familiar(), target: target.clone(), source };
+        let fail = |source| DockerfileError::Base {
+            place: place.clone(),
+            reference: reference.familiar(),
+            target: Box::new(target.clone()),
+            source,
+        };
         self.host.base(reference, target).map_err(fail)
     }
 }

@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::key::Key;
 use super::output::Output;
 use super::scope::is_proxy;
 use super::stage::{Current, StageBuild};
@@ -29,7 +28,7 @@ impl StageBuild<'_> {
     pub(super) fn run(&mut self, run: &Run, current: &Current<'_>) -> Result<(), DockerfileError> {
         let program = self.program(run);
         let environment = self.arguments.environment(self.config());
-        let mut key = Key::new("RUN", &self.image);
+        let mut key = self.key("RUN");
         key.add_all(program.arguments.iter()).add(program.script.as_deref().unwrap_or_default());
         key.add_all(environment.iter().map(|(name, value)| format!("{name}={value}")));
         key.add(self.working_folder()).add(&self.config().user).add(match self.build.plan.network {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::accounts::{Account, account};
-use super::key::Key;
+use super::draft::Draft;
+use super::key::{Key, name_of_files};
 use super::scope::{Arguments, DEFAULT_PATH, invalid};
 use super::stages::{Resolved, Source};
 use super::writer::Writer;
@@ -27,7 +28,7 @@ pub(super) struct StageBuild<'a> {
     pub(super) index: usize,
     pub(super) name: Option<&'a str>,
     pub(super) target: Target,
-    pub(super) image: Image,
+    pub(super) draft: Draft,
     pub(super) arguments: Arguments,
     /// Whether this stage has set a `CMD`. One inherited from the base goes when `ENTRYPOINT` is set.
     command_set: bool,
@@ -44,22 +45,20 @@ impl<'a> StageBuild<'a> {
         let (name, line) = (stage.from.name.as_deref(), stage.position.line);
         build.start_step(name, line, &stage.text);
         let image = build.image(&resolved.source, &resolved.target, &build.place(line))?;
-        let image = match &resolved.source {
+        let mut draft = Draft::of(&image);
+        match &resolved.source {
             // What Docker gives an image that starts from nothing.
-            Source::Scratch => image.with_config(|config| {
-                config.config.set_env("PATH", DEFAULT_PATH);
-                "/".clone_into(&mut config.config.working_dir);
-            }),
-            Source::Stage(_) => image,
-            Source::Image(reference) => {
-                if has_triggers(&image) {
-                    return Err(DockerfileError::OnBuild { place: build.place(line), reference: reference.familiar() });
-                }
-                image
+            Source::Scratch => {
+                draft.config.config.set_env("PATH", DEFAULT_PATH);
+                "/".clone_into(&mut draft.config.config.working_dir);
             }
-        };
+            Source::Image(reference) if has_triggers(&image) => {
+                return Err(DockerfileError::OnBuild { place: build.place(line), reference: reference.familiar() });
+            }
+            Source::Stage(_) | Source::Image(_) => {}
+        }
         let target = resolved.target.clone();
-        Ok(Self { build, index, name, target, image, arguments: Arguments::default(), command_set: false })
+        Ok(Self { build, index, name, target, draft, arguments: Arguments::default(), command_set: false })
     }
 
     pub(super) fn step(&mut self, step: &'a Step) -> Result<(), DockerfileError> {
@@ -91,13 +90,13 @@ impl<'a> StageBuild<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> Image {
-        let created = self.build.plan.created.clone();
-        self.image.with_config(|config| config.created = Some(created))
+    pub(super) fn finish(mut self) -> Image {
+        self.draft.config.created = Some(self.build.plan.created.clone());
+        self.draft.image()
     }
 
     pub(super) fn config(&self) -> &ContainerConfig {
-        &self.image.config().config
+        &self.draft.config.config
     }
 
     /// A word with its variables. One that no instruction declares is taken as empty, as in Docker,
@@ -105,7 +104,9 @@ impl<'a> StageBuild<'a> {
     pub(super) fn expand(&self, word: &str, current: &Current<'_>) -> Result<String, DockerfileError> {
         let lookup = |name: &str| self.arguments.lookup(self.config(), name);
         let escape = self.build.plan.dockerfile.directives.escape;
-        let expanded = expand(word, escape, &lookup).map_err(|error| invalid(error.into(), current.place.clone()))?;
+        let fail = |error: ExpandError| invalid(error.into(), current.place.clone());
+        let expanded = expand(word, escape, &lookup).map_err(fail)?;
+        self.build.count_expanded(expanded.text.len()).map_err(fail)?;
         for name in expanded.unset.iter().filter(|name| !self.arguments.declares(name)) {
             self.build.remark(current.info.line, &format!("`{name}` is declared by no `ARG` or `ENV` and taken as empty"));
         }
@@ -136,7 +137,7 @@ impl<'a> StageBuild<'a> {
         let host = self.build.host;
         let place = || current.place.clone();
         let since = SystemTime::now();
-        let mut workspace = host.open(&self.image).map_err(|source| DockerfileError::Open { place: place(), source })?;
+        let mut workspace = host.open(&self.draft.image()).map_err(|source| DockerfileError::Open { place: place(), source })?;
         work(&mut *workspace)?;
         let delta = workspace.commit(since).map_err(|source| DockerfileError::Commit { place: place(), source })?;
         host.remember(key, &delta);
@@ -156,9 +157,17 @@ impl<'a> StageBuild<'a> {
     /// Puts a step's changes on the image.
     pub(super) fn apply(&mut self, delta: Delta, created_by: String) {
         match delta {
-            Delta::Layer(layer) => self.image = self.image.appended([(*layer, self.history(created_by, false))]),
+            Delta::Layer(layer) => self.draft.push(*layer, self.history(created_by, false)),
             Delta::Nothing => self.configure(created_by, |_| {}),
         }
+    }
+
+    /// A key for a step of this kind. Of the image so far only the files count; what of its config
+    /// matters to a step is added by the step.
+    pub(super) fn key(&self, kind: &str) -> Key {
+        let mut key = Key::new(kind);
+        key.add(self.draft.config.target().to_string()).add(name_of_files(self.draft.chain()));
+        key
     }
 
     pub(super) fn account(&self, workspace: &dyn Workspace, place: &Place) -> Result<Account, DockerfileError> {
@@ -184,11 +193,8 @@ impl<'a> StageBuild<'a> {
 
     fn configure(&mut self, created_by: String, change: impl FnOnce(&mut ContainerConfig)) {
         let history = self.history(created_by, true);
-        self.image = self.image.with_config(|config| {
-            change(&mut config.config);
-            config.pad_history(config.rootfs.diff_ids.len());
-            config.history.push(history);
-        });
+        change(&mut self.draft.config.config);
+        self.draft.config.history.push(history);
     }
 
     fn declare(&mut self, arguments: &[Argument], current: &Current<'_>) -> Result<(), DockerfileError> {
@@ -215,11 +221,6 @@ impl<'a> StageBuild<'a> {
     /// All values see the environment before the instruction, also those of later pairs.
     fn env(&mut self, pairs: &[Pair], current: &Current<'_>) -> Result<(), DockerfileError> {
         let pairs = self.pairs(pairs, current)?;
-        // The environment of a stage grows with every value, so a doubling one ends here.
-        let length: usize = self.config().env.iter().map(String::len).chain(pairs.iter().map(|(_, value)| value.len())).sum();
-        if length > MAXIMUM_ENVIRONMENT {
-            return Err(invalid(ExpandError::TooLong.into(), current.place.clone()));
-        }
         self.configure(shown("ENV", &pairs), |config| {
             for (name, value) in &pairs {
                 config.set_env(name, value);
@@ -248,10 +249,10 @@ impl<'a> StageBuild<'a> {
     /// missing.
     fn workdir(&mut self, folder: &str, current: &Current<'_>) -> Result<(), DockerfileError> {
         let folder = absolute(&self.working_folder(), &self.expand_name(folder, current)?);
-        let key = Key::new("WORKDIR", &self.image).add(&folder).add(&self.config().user).digest();
+        let key = self.key("WORKDIR").add(&folder).add(&self.config().user).digest();
         let delta = self.delta(current, &key, |workspace| self.make_folder(workspace, &folder, current))?;
         self.apply(delta, format!("WORKDIR {folder}"));
-        self.image = self.image.with_config(|config| config.config.working_dir = folder);
+        self.draft.config.config.working_dir = folder;
         Ok(())
     }
 
@@ -291,10 +292,6 @@ impl<'a> StageBuild<'a> {
         }
     }
 }
-
-/// The environment of an image is handed to every process as a whole: the kernel's own limit is
-/// close to this.
-const MAXIMUM_ENVIRONMENT: usize = 2 << 20;
 
 /// A path of an instruction as an absolute path inside the image.
 pub(super) fn absolute(folder: &str, path: &str) -> String {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FileType;
 
 use super::accounts::{Owner, owner};
-use super::key::Key;
+use super::key::{Key, name_of_files};
 use super::stage::{Current, StageBuild, absolute};
 use super::stages::{Source, copy_source};
 use super::writer::{WriteError, Writer};
@@ -166,7 +166,7 @@ impl StageBuild<'_> {
     }
 
     fn key_of_contents(&self, request: &Request, matches: &[Match]) -> Digest {
-        let mut key = Key::new("COPY", &self.image);
+        let mut key = self.key("COPY");
         add_request(&mut key, request);
         for Match { name, folder, entries } in matches {
             key.add(name.as_encoded_bytes()).add([u8::from(*folder)]).add(entries.len().to_le_bytes());
@@ -183,11 +183,11 @@ impl StageBuild<'_> {
     }
 
     fn key_of_images(&self, request: &Request, source: &Image) -> Digest {
-        let mut key = Key::new("COPY --from", &self.image);
+        let mut key = self.key("COPY --from");
         add_request(&mut key, request);
         key.add_all(request.sources.iter());
         key.add(request.mode.map(|mode| mode.to_string()).unwrap_or_default());
-        key.add(source.chain_id().map(|chain| chain.to_string()).unwrap_or_default()).digest()
+        key.add(name_of_files(source.chain_id())).digest()
     }
 }
 
@@ -225,7 +225,7 @@ fn write(workspace: &dyn Workspace, source: &Root, matches: &[Match], request: &
 
 fn copy_failed(sources: &[String], destination: &str, current: &Current<'_>) -> impl Fn(CopyError) -> DockerfileError {
     let (place, what) = (current.place.clone(), format!("{} to `{destination}`", quoted(sources)));
-    move |source| DockerfileError::Copy { place: place.clone(), what: what.clone(), source }
+    move |source| DockerfileError::Copy { place: place.clone(), what: what.clone(), source: Box::new(source) }
 }
 
 fn mode_of(text: &str) -> Option<u32> {

@@ -101,7 +101,9 @@ impl Tree<'_> {
         let mut found = vec![PathBuf::new()];
         for part in pattern.split('/') {
             if !Glob::is_pattern(part) {
-                found.iter_mut().for_each(|path| path.push(part));
+                for path in &mut found {
+                    path.push(part);
+                }
                 continue;
             }
             let glob = Glob::new(part, Flavour::Match)?;
