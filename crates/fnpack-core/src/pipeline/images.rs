@@ -1,6 +1,6 @@
 //! Where images come from: the store first, then the registry of their name.
 
-use super::Workbench;
+use super::{ConnectError, Workbench};
 use crate::digest::Digest;
 use crate::image::Image;
 use crate::reference::Reference;
@@ -36,6 +36,9 @@ pub enum FindError {
         #[source]
         source: Box<RegistryError>,
     },
+    /// No registry can be asked at all.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -62,7 +65,7 @@ impl Workbench<'_> {
             return Err(FindError::Offline { name, target: target.clone() });
         };
         let not_given = |source| FindError::NotGiven { name: name.clone(), target: target.clone(), source: Box::new(source) };
-        let image = registry.pull(reference, target).map_err(not_given)?;
+        let image = registry.client()?.pull(reference, target).map_err(not_given)?;
         let size: u64 = image.layers().iter().map(|layer| layer.descriptor.size).sum();
         self.report.step(&format!("pulling {} ({} MB in {} layers)", reference.familiar(), size / 1_000_000, image.layers().len()));
         self.put(&image, [reference])?;

@@ -10,6 +10,7 @@ mod dockerfile;
 mod images;
 mod known_layers;
 mod platform;
+mod registry;
 mod report;
 mod surroundings;
 
@@ -20,11 +21,11 @@ pub use builders::{BuilderParts, create as create_builder};
 pub use dockerfile::build as build_dockerfile;
 pub use images::FindError;
 pub use platform::PlatformError;
+pub use registry::{ConnectError, Registry};
 pub use report::Report;
 pub use surroundings::{Surroundings, Volume};
 
 use crate::image::Image;
-use crate::registry::RegistryClient;
 use crate::store::{Snapshot, Store, StoreError};
 use crate::target::Target;
 
@@ -33,7 +34,7 @@ pub struct Workbench<'a> {
     /// Where images are.
     pub store: Store,
     /// Whom to ask for images that are not there; none with `--offline`.
-    pub registry: Option<RegistryClient>,
+    pub registry: Option<Registry<'a>>,
     /// What of this machine build steps may know.
     pub surroundings: Surroundings,
     /// Where overlayfs keeps its marks.

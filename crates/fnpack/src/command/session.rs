@@ -1,17 +1,15 @@
 //! What commands that work with images have in common: the store, registries, this machine.
 
-use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fnpack_core::digest::Digest;
 use fnpack_core::image::Image;
-use fnpack_core::pipeline::{Report, Surroundings, Workbench};
+use fnpack_core::pipeline::{ConnectError, Registry, Surroundings, Workbench};
 use fnpack_core::reference::Reference;
 use fnpack_core::registry::credentials::{Anonymous, Credentials, DockerConfig};
-use fnpack_core::registry::{Progress, RegistryClient, RegistryError, Settings as RegistrySettings, Step};
+use fnpack_core::registry::{RegistryClient, Settings as RegistrySettings};
 use fnpack_core::store::{Store, StoreOptions};
 use fnpack_core::target::Target;
 use fnpack_sandbox::{EnterPlan, Entered, IdMapping, OverlayXattr};
@@ -46,8 +44,9 @@ impl<'a> Session<'a> {
         let xattr = OverlayXattr::here();
         let options = StoreOptions::new(&IdMapping::current()?.key(), xattr);
         let store = Store::open(&settings.store, options)?;
-        let registry = if global.offline { None } else { Some(registry(&settings, ui)?) };
-        let surroundings = Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates, proxy: settings.proxy };
+        let surroundings =
+            Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates.clone(), proxy: settings.proxy.clone() };
+        let registry = (!global.offline).then(|| Registry::new(move || connect(&settings)));
         let bench = Workbench { store, registry, surroundings, xattr, target: Target::of_this_program(), report: ui };
         Ok(Self { ui, bench })
     }
@@ -69,20 +68,19 @@ impl<'a> Session<'a> {
     }
 }
 
-fn registry(settings: &Settings, ui: &Ui) -> Result<RegistryClient, CommandError> {
-    let _ = ui;
+fn connect(settings: &Settings) -> Result<RegistryClient, ConnectError> {
     let credentials: Arc<dyn Credentials> = match &settings.docker_config {
         Some(path) => docker_config(path)?,
         None => Arc::new(Anonymous),
     };
-    let settings = RegistrySettings { credentials, roots: trusted_roots(), proxy: settings.registry_proxy(), ..RegistrySettings::default() };
+    let settings = RegistrySettings { credentials, roots: settings.trusted_roots(), proxy: settings.registry_proxy(), ..RegistrySettings::default() };
     Ok(RegistryClient::new(settings)?)
 }
 
-fn docker_config(path: &Path) -> Result<Arc<dyn Credentials>, CommandError> {
+fn docker_config(path: &Path) -> Result<Arc<dyn Credentials>, ConnectError> {
     match fs_err::read(path) {
         Ok(bytes) => Ok(Arc::new(DockerConfig::parse(&bytes, path.display().to_string())?)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Arc::new(Anonymous)),
-        Err(error) => Err(CommandError::new(Class::Configuration, error)),
+        Err(error) => Err(ConnectError::Unreadable(error)),
     }
 }
