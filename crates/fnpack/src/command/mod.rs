@@ -9,6 +9,7 @@ mod inspect;
 mod rebase;
 mod run;
 mod session;
+mod signals;
 mod store;
 mod table;
 mod variables;
