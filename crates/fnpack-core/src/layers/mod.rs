@@ -8,7 +8,9 @@
 //! Answers the OCI image specification, `layer.md`, and the CNB platform specification, "Layer
 //! reproducibility".
 
+pub mod apply;
 mod changes;
+pub mod decompress;
 mod files;
 mod folder;
 mod gzip;
