@@ -259,7 +259,7 @@ impl ImageArchive {
         let names: Vec<String> = all.iter().map(Named::shown).collect();
         let mut fitting: Vec<Named> = all.into_iter().filter(|named| wanted.is_none_or(|wanted| named.is_called(wanted))).collect();
         match (fitting.pop(), fitting.is_empty()) {
-            (Some(named), true) => Ok(named),
+            (Some(only), true) => Ok(only),
             _ => Err(ArchiveError::NotOne { place: self.files.place(), wanted: wanted.map(str::to_owned), names }),
         }
     }
