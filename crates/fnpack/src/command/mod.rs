@@ -3,6 +3,7 @@
 mod build;
 mod builder;
 mod completion;
+mod default_builder;
 mod doctor;
 mod image;
 mod inspect;
