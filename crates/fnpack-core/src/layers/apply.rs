@@ -125,14 +125,6 @@ impl ApplyError {
     pub fn is_bad_data(&self) -> bool {
         matches!(self, Self::Read { .. } | Self::Malformed { .. })
     }
-
-    /// The path and cause, if the disk or the quota is full.
-    pub fn disk_full(&self) -> Option<&PathBuf> {
-        match self {
-            Self::Place { path, source, .. } if is_disk_full(source) => Some(path),
-            _ => None,
-        }
-    }
 }
 
 /// Whether a file system said that it has no room left, by its size or by a quota.
