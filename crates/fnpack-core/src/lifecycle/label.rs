@@ -6,11 +6,13 @@
 //! Answers the CNB platform specification, "Labels".
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use toml::Table;
 
+use super::files::run::RunImage;
 use super::values::table_of_json;
 use crate::digest::DiffId;
 use crate::image::Image;
@@ -173,11 +175,22 @@ impl LifecycleMetadata {
     }
 }
 
+impl From<&RunImage> for RunImageNames {
+    fn from(entry: &RunImage) -> Self {
+        Self { image: entry.image.clone(), mirrors: entry.mirrors.clone() }
+    }
+}
+
 impl LayerRecord {
     /// Of this layer.
     pub fn of(diff_id: DiffId) -> Self {
         Self { sha: diff_id.to_string() }
     }
+}
+
+/// A buildpack's folder below the layers folder.
+pub(super) fn layers_folder(buildpack_id: &str) -> PathBuf {
+    PathBuf::from(buildpack_id.replace('/', "_"))
 }
 
 /// The JSON of a value made of strings, lists and maps with text as keys.

@@ -15,6 +15,11 @@
 //! Nothing here knows registries or sandboxes: commands are run by a [`crate::executor::Executor`],
 //! folders are reached by [`crate::root::Root`] handles ([`places`]).
 
+pub mod analyze;
 pub mod api;
 pub mod built;
+pub mod export;
 pub mod files;
+pub mod label;
+pub mod restore;
+mod values;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Blobs, ExportError, ExportInput, ExportedLayer, LayerOrigin};
 use crate::digest::DiffId;
-use crate::image::{CONSTANT_TIME, History, Layer};
+use crate::image::{CONSTANT_TIME, History, Image, Layer};
 use crate::layers::{self, Contents};
 
 /// Layers to put on the run image.
@@ -18,7 +18,7 @@ pub(super) struct Assembly<'a> {
 
 impl<'a> Assembly<'a> {
     pub(super) fn new(input: &'a ExportInput<'a>, blobs: Blobs<'a>) -> Self {
-        let layers = input.previous.into_iter().flat_map(|image| image.layers());
+        let layers = input.previous.into_iter().flat_map(Image::layers);
         let previous = layers.map(|layer| (layer.diff_id, layer.clone())).collect();
         Self { blobs, input, previous, additions: Vec::new(), exported: Vec::new() }
     }

@@ -6,6 +6,7 @@ use super::launcher::{LAUNCHER, LIFECYCLE_FOLDER, PROCESS_FOLDER, process_path};
 use super::{ExportError, ExportInput};
 use crate::image::{CONSTANT_TIME, ContainerConfig, History, Image, Layer};
 use crate::lifecycle::files::launch::Process;
+use crate::lifecycle::files::metadata::MetadataProcess;
 use crate::lifecycle::label::{BUILD_METADATA, EXEC_ENV, LIFECYCLE_METADATA, LifecycleMetadata, PROJECT_METADATA, json_of};
 
 /// The process that is started by default: the user's choice, else the buildpacks'.
@@ -94,15 +95,9 @@ fn build_metadata(input: &ExportInput<'_>) -> Map<String, Value> {
     metadata
 }
 
-/// Platforms before 0.10 know one command and take the rest for arguments.
 fn process_record(input: &ExportInput<'_>, process: &Process) -> Value {
-    let (command, args) = if input.platform_api.has_command_arrays() {
-        (json!(process.command), json!(process.args))
-    } else {
-        let (command, fixed) = process.command.split_first().map_or(("", &[][..]), |(command, fixed)| (command.as_str(), fixed));
-        (json!(command), json!([fixed, &process.args].concat()))
-    };
-    let mut record = json!({ "type": process.process_type, "command": command, "args": args, "direct": process.direct });
+    let process = MetadataProcess::of(process, input.platform_api);
+    let mut record = json!({ "type": process.r#type, "command": process.command, "args": process.args, "direct": process.direct });
     if let Some(folder) = &process.working_dir {
         record["working-dir"] = json!(folder);
     }

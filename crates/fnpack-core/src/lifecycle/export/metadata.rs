@@ -12,6 +12,7 @@ use crate::layers::{Attributes, Entry, EntryKind, FolderLayer, PathsLayer};
 use crate::lifecycle::built::{BuiltBuildpack, BuiltLayer};
 use crate::lifecycle::label::{
     BuildpackLayerRecord, BuildpackRecord, LayerRecord, LifecycleMetadata, RunImageNames, RunImageRecord, StackRecord, StoreRecord,
+    layers_folder,
 };
 use crate::lifecycle::values::json_of_table;
 
@@ -64,7 +65,7 @@ fn add_layer(
     let name = format!("{}:{}", buildpack.id, layer.name);
     let created_by = format!("Layer: '{}', Created by buildpack: {}@{}", layer.name, buildpack.id, buildpack.version);
     if layer.present {
-        let inside = PathBuf::from(buildpack.id.replace('/', "_")).join(&layer.name);
+        let inside = layers_folder(&buildpack.id).join(&layer.name);
         add_folder(input, assembly, inside, &name, created_by)
     } else if layer.cache {
         Err(ExportError::CachedWithoutContents { layer: name })

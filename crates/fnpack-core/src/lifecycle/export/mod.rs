@@ -24,6 +24,7 @@ pub use sbom::{SbomFile, Sboms};
 
 use super::api::PlatformApi;
 use super::built::Built;
+use super::files::run;
 use super::label::RunImageNames;
 use crate::digest::DiffId;
 use crate::image::{BlobSink, Image, Layer};
@@ -222,13 +223,13 @@ pub fn export(input: &ExportInput<'_>, blobs: Blobs<'_>) -> Result<Exported, Exp
 
 /// The names to record of a run image: those of the entry of run.toml that lists it; for an extended
 /// image its own; else the first entry's.
-pub fn run_image_names(entries: &[RunImageNames], image: &str, extended: bool) -> RunImageNames {
+pub fn run_image_names(entries: &[run::RunImage], image: &str, extended: bool) -> RunImageNames {
     let same = |name: &String| repository(name) == repository(image);
     let listed = entries.iter().find(|entry| same(&entry.image) || entry.mirrors.iter().any(same));
     match listed {
-        Some(entry) => entry.clone(),
+        Some(entry) => entry.into(),
         None if extended => RunImageNames { image: image.to_owned(), mirrors: Vec::new() },
-        None => entries.first().cloned().unwrap_or_default(),
+        None => entries.first().map(RunImageNames::from).unwrap_or_default(),
     }
 }
 

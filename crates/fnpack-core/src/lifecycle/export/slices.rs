@@ -74,10 +74,9 @@ impl Tree {
             self.take(path, &mut slice);
         }
         let parents: BTreeSet<Vec<u8>> = slice.iter().flat_map(|path| parents(path)).filter(|parent| !slice.contains(parent)).collect();
-        // The deepest first, so that a folder sees what became of the folders in it.
+        // A folder's path is longer than those above it: each sees what became of the folders in it.
         let mut deepest_first: Vec<&Vec<u8>> = parents.iter().collect();
-        deepest_first
-            .sort_by_key(|path| std::cmp::Reverse(path.iter().filter(|byte| **byte == b'/').count() + usize::from(!path.is_empty())));
+        deepest_first.sort_by_key(|path| std::cmp::Reverse(path.len()));
         for parent in deepest_first {
             let all = self.nodes.get(parent).is_some_and(|node| node.children.iter().all(|child| self.is_taken(child)));
             if let Some(node) = self.nodes.get_mut(parent) {

@@ -403,12 +403,12 @@ fn image_of_docker_media_types_is_a_base_too() {
 
 #[test]
 fn run_image_names_are_those_of_the_entry_that_lists_it() {
-    let entry = |image: &str, mirror: &str| RunImageNames { image: image.to_owned(), mirrors: vec![mirror.to_owned()] };
+    let entry = |image: &str, mirror: &str| run::RunImage { image: image.to_owned(), mirrors: vec![mirror.to_owned()] };
     let entries = [entry("first:1", "ghcr.io/first"), entry("second:1", "ghcr.io/second")];
     for (image, extended, expected) in [
-        ("first:2", false, entries[0].clone()),
-        ("ghcr.io/second:9", true, entries[1].clone()),
-        ("other", false, entries[0].clone()),
+        ("first:2", false, (&entries[0]).into()),
+        ("ghcr.io/second:9", true, (&entries[1]).into()),
+        ("other", false, (&entries[0]).into()),
         ("other", true, RunImageNames { image: "other".to_owned(), mirrors: Vec::new() }),
     ] {
         assert_eq!(run_image_names(&entries, image, extended), expected, "{image}");

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use toml::Table;
-
 use super::Restored;
 use crate::layers::Owner;
+use crate::lifecycle::files::layer::LayerToml;
+use crate::lifecycle::files::store::Store;
+use crate::lifecycle::label::layers_folder;
 use crate::root::{Root, RootError};
 
 /// A file could not be written into the layers folder.
@@ -22,23 +23,25 @@ pub struct RestoreError {
 /// Writes `<buildpack>/store.toml` and `<buildpack>/<layer>.toml`, owned by who runs the build.
 pub fn apply(layers: &Root, restored: &[Restored], owner: Owner) -> Result<(), RestoreError> {
     for buildpack in restored {
-        let folder = PathBuf::from(buildpack.buildpack.replace('/', "_"));
-        let stores = buildpack.store.iter().map(|store| ("store.toml".to_owned(), store));
-        let metadata = buildpack.layers.iter().map(|layer| (format!("{}.toml", layer.name), &layer.metadata));
-        for (name, table) in stores.chain(metadata) {
+        let store = buildpack.store.iter().map(|metadata| ("store.toml".to_owned(), Store { metadata: metadata.clone() }.to_toml()));
+        let files = buildpack.layers.iter().map(|layer| {
+            let content = LayerToml { types: None, metadata: layer.metadata.clone() };
+            (format!("{}.toml", layer.name), content.to_toml())
+        });
+        let folder = layers_folder(&buildpack.buildpack);
+        for (name, text) in store.chain(files) {
             let path = folder.join(name);
-            write(layers, &path, table, owner).map_err(|source| RestoreError { path, source })?;
+            write(layers, &path, &text, owner).map_err(|source| RestoreError { path, source })?;
         }
     }
     Ok(())
 }
 
-fn write(layers: &Root, path: &Path, metadata: &Table, owner: Owner) -> Result<(), RootError> {
-    let file = Table::from_iter([("metadata".to_owned(), metadata.clone().into())]);
+fn write(layers: &Root, path: &Path, text: &str, owner: Owner) -> Result<(), RootError> {
     if let Some(folder) = path.parent().filter(|folder| !layers.is_dir(folder)) {
         layers.create_dir(folder, 0o755)?;
         layers.chown(folder, owner.uid, owner.gid)?;
     }
-    layers.write(path, file.to_string().as_bytes(), 0o644)?;
+    layers.write(path, text.as_bytes(), 0o644)?;
     layers.chown(path, owner.uid, owner.gid)
 }
