@@ -3,13 +3,13 @@
 //! Every key of the format is known and typed; any other is an error. Both styles are read: the old
 //! one with `[stack]`, the new one with `[build]` and `[run]`; where both are given they must agree.
 
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::build_env::BuildEnv;
 use super::document::{DocumentError, Fault, LONGEST_DOCUMENT, Section};
 use super::module::{ModuleId, ModuleTarget, Order, OrderEntry, OrderGroup};
 use crate::reference::Reference;
-use crate::root::{Root, RootError};
 
 const ONLY_FILES: &str = "give the path of a folder, a tar, a tgz or a .cnb file as `uri`";
 
@@ -92,7 +92,7 @@ pub enum BuilderTomlError {
         file: String,
         /// Why not.
         #[source]
-        source: RootError,
+        source: io::Error,
     },
     /// It says something that cannot be.
     #[error(transparent)]
@@ -105,11 +105,8 @@ impl BuilderToml {
     /// Reads the file; relative paths in it are below its folder.
     pub fn read(path: &Path) -> std::result::Result<Self, BuilderTomlError> {
         let file = path.display().to_string();
-        let (folder, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
-        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let text = Root::open(here)
-            .and_then(|root| root.read_to_string(name, LONGEST_DOCUMENT))
-            .map_err(|source| BuilderTomlError::Read { file: file.clone(), source })?;
+        let text = read_text(path).map_err(|source| BuilderTomlError::Read { file: file.clone(), source })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
         Ok(Self::parse(&file, &text, folder)?)
     }
 
@@ -120,13 +117,13 @@ impl BuilderToml {
         let description = top.string("description")?.unwrap_or_default();
         let buildpacks = top.sections("buildpacks")?.into_iter().map(|section| read_module(section, folder)).collect::<Result<_>>()?;
         let order = read_order(&mut top)?;
-        let images = Images::read(&mut top)?;
+        let mut styles = Styles::read(&mut top)?;
         let lifecycle = top.section("lifecycle")?.map(read_lifecycle).transpose()?.flatten();
         let targets = top.sections("targets")?.into_iter().map(read_target).collect::<Result<_>>()?;
         let (system_pre, system_post) = read_system(&mut top)?;
-        images.end()?;
+        styles.end()?;
         top.end()?;
-        let (stack_id, build_image, run_images, build_env) = images.agreed(&top)?;
+        let images = styles.agreed(&top)?;
         let mut warnings = Vec::new();
         warnings.extend(order.is_empty().then_some(BuilderTomlWarning::NoOrder));
         warnings.extend(lifecycle.clone().map(BuilderTomlWarning::LifecycleNotTaken));
@@ -135,10 +132,10 @@ impl BuilderToml {
             description,
             buildpacks,
             order,
-            stack_id,
-            build_image,
-            run_images,
-            build_env,
+            stack_id: images.stack_id,
+            build_image: images.build,
+            run_images: images.run,
+            build_env: styles.build_env,
             lifecycle,
             targets,
             system_pre,
@@ -162,8 +159,25 @@ impl std::fmt::Display for BuilderTomlWarning {
     }
 }
 
+/// A document of the user's own, so symlinks are followed wherever they lead.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs_err::File::open(path)?.take(LONGEST_DOCUMENT + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST_DOCUMENT {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is longer than {LONGEST_DOCUMENT} bytes")));
+    }
+    Ok(text)
+}
+
+/// What a file says about images, whatever its style.
+struct Images {
+    stack_id: Option<String>,
+    build: Reference,
+    run: Vec<RunImageSource>,
+}
+
 /// What the tables of both styles say about images.
-struct Images<'a> {
+struct Styles<'a> {
     build: Option<Section<'a>>,
     run: Option<Section<'a>>,
     stack: Option<Section<'a>>,
@@ -173,9 +187,9 @@ struct Images<'a> {
     build_env: Vec<BuildEnv>,
 }
 
-impl<'a> Images<'a> {
+impl<'a> Styles<'a> {
     fn read(top: &mut Section<'a>) -> Result<Self> {
-        let mut images = Self {
+        let mut styles = Self {
             build: top.section("build")?,
             run: top.section("run")?,
             stack: top.section("stack")?,
@@ -184,19 +198,19 @@ impl<'a> Images<'a> {
             run_images: None,
             build_env: Vec::new(),
         };
-        if let Some(build) = &mut images.build {
-            images.build_image = build.string("image")?;
-            images.build_env = BuildEnv::read_all(build)?;
+        if let Some(build) = &mut styles.build {
+            styles.build_image = build.string("image")?;
+            styles.build_env = BuildEnv::read_all(build)?;
         }
-        if let Some(run) = &mut images.run {
+        if let Some(run) = &mut styles.run {
             let read = |mut section: Section<'_>| {
                 let image = RunImageSource::read(&mut section, "image", "mirrors")?;
                 section.end()?;
                 Ok(image)
             };
-            images.run_images = Some(run.sections("images")?.into_iter().map(read).collect::<Result<_>>()?);
+            styles.run_images = Some(run.sections("images")?.into_iter().map(read).collect::<Result<_>>()?);
         }
-        Ok(images)
+        Ok(styles)
     }
 
     fn end(&self) -> Result<()> {
@@ -204,19 +218,17 @@ impl<'a> Images<'a> {
     }
 
     /// One answer from both styles, or what is missing or contradicts.
-    fn agreed(mut self, top: &Section<'_>) -> Result<(Option<String>, Reference, Vec<RunImageSource>, Vec<BuildEnv>)> {
+    fn agreed(&mut self, top: &Section<'_>) -> Result<Images> {
         if let Some(mut stack) = self.stack.take() {
             self.stack_id = Some(stack.required_string("id")?);
             self.agree_on_build_image(&mut stack)?;
             self.agree_on_run_images(&mut stack)?;
             stack.end()?;
         }
-        let missing = |key: &str| top.missing(key);
-        let build_image = self.build_image.take().filter(|name| !name.is_empty()).ok_or_else(|| missing("build.image"))?;
-        let run_images = self.run_images.take().filter(|images| !images.is_empty()).ok_or_else(|| missing("run.images"))?;
-        let named_by = self.build.as_ref().unwrap_or(top);
-        let build_image = parse_reference(named_by, "image", &build_image)?;
-        Ok((self.stack_id, build_image, run_images, self.build_env))
+        let named = self.build_image.take().filter(|name| !name.is_empty()).ok_or_else(|| top.missing("build.image"))?;
+        let run = self.run_images.take().filter(|images| !images.is_empty()).ok_or_else(|| top.missing("run.images"))?;
+        let build = parse_reference(self.build.as_ref().unwrap_or(top), "image", &named)?;
+        Ok(Images { stack_id: self.stack_id.take(), build, run })
     }
 
     fn agree_on_build_image(&mut self, stack: &mut Section<'_>) -> Result<()> {

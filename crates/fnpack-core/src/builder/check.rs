@@ -1,11 +1,11 @@
-//! What must hold before a builder is made: every buildpack can run on it, every reference is met.
+//! What must hold before a builder is made: the images fit together and every buildpack can run on them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::create::{CreateInput, CreateWarning, Module};
-use super::description::{NoOnlyMatch, distro, stack_id};
+use super::description::{distro, stack_id};
 use super::labels::{self, ApiVersions};
-use super::module::{ModuleId, ModuleTarget, Order, OrderEntry, Stack};
+use super::module::{ModuleId, ModuleTarget, Stack};
 use crate::image::Image;
 use crate::root::RootError;
 use crate::target::Target;
@@ -54,7 +54,7 @@ pub enum CheckError {
     #[error("the lifecycle is for {lifecycle}, but `{image}` is for {target}")]
     LifecycleTarget {
         /// The lifecycle's target.
-        lifecycle: Target,
+        lifecycle: Box<Target>,
         /// The build image.
         image: String,
         /// Its target.
@@ -69,14 +69,12 @@ pub enum CheckError {
         reason: &'static str,
     },
     /// Two buildpacks that would have the same folder.
-    #[error("buildpacks `{first}` and `{second}` would both be in `{folder}`")]
+    #[error("buildpacks `{first}` and `{second}` would both be in `{}`", first.folder())]
     SameFolder {
         /// The one.
         first: ModuleId,
         /// The other.
         second: ModuleId,
-        /// The folder in the builder.
-        folder: String,
     },
     /// The same buildpack twice, with other contents.
     #[error("buildpack `{module}` is given twice, with different contents: `{first}` and `{second}`")]
@@ -96,7 +94,7 @@ pub enum CheckError {
         /// What it wants.
         api: String,
         /// What there is.
-        supported: ApiVersions,
+        supported: Box<ApiVersions>,
     },
     /// None of the buildpack's stacks is the builder's.
     #[error("buildpack `{module}` does not support stack `{stack}`, only {}", list(.supported))]
@@ -122,7 +120,7 @@ pub enum CheckError {
         /// The buildpack.
         module: ModuleId,
         /// The builder's.
-        target: Target,
+        target: Box<Target>,
         /// The buildpack's.
         supported: Vec<String>,
     },
@@ -159,40 +157,10 @@ pub enum CheckError {
         /// `bin/detect` or `bin/build`.
         program: &'static str,
     },
-    /// An order names a buildpack that is not there.
-    #[error("{place} names buildpack `{reference}`, which is not in the builder{}", others(.versions))]
-    NotThere {
-        /// The order.
-        place: String,
-        /// What it names.
-        reference: ModuleId,
-        /// The versions of that id that are there.
-        versions: Vec<String>,
-    },
-    /// An order names a buildpack without version, and there are several.
-    #[error("{place} names buildpack `{reference}` without a version, and the builder has {}", list(.versions))]
-    Ambiguous {
-        /// The order.
-        place: String,
-        /// What it names.
-        reference: ModuleId,
-        /// The versions of that id that are there.
-        versions: Vec<String>,
-    },
-    /// Composites that contain each other.
-    #[error("composite buildpacks contain each other: {}", .chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(" → "))]
-    Cycle {
-        /// From the first to itself again.
-        chain: Vec<ModuleId>,
-    },
 }
 
-fn list(names: &[String]) -> String {
+pub(super) fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-fn others(versions: &[String]) -> String {
-    if versions.is_empty() { String::new() } else { format!("; of this id it has {}", list(versions)) }
 }
 
 fn spoken(versions: &ApiVersions) -> String {
@@ -207,7 +175,7 @@ pub(super) fn images(input: &CreateInput<'_>) -> Result<()> {
     let name = config.build_image.familiar();
     let target = image.target();
     if !input.lifecycle.target.satisfies(&target) {
-        return Err(CheckError::LifecycleTarget { lifecycle: input.lifecycle.target.clone(), image: name, target });
+        return Err(CheckError::LifecycleTarget { lifecycle: Box::new(input.lifecycle.target.clone()), image: name, target });
     }
     if !config.targets.is_empty() && !config.targets.iter().any(|wanted| wanted.matches(&target, distro(image).as_ref())) {
         return Err(CheckError::BuilderTarget { image: name, target, file: config.file.clone() });
@@ -235,7 +203,7 @@ pub(super) fn module(module: &Module, input: &CreateInput<'_>) -> Result<Vec<Cre
     id.check().map_err(|reason| CheckError::BadName { module: id.clone(), reason })?;
     let apis = &input.lifecycle.apis.buildpack;
     if !apis.has(&buildpack.api) {
-        return Err(CheckError::Api { module: id, api: buildpack.api.clone(), supported: apis.clone() });
+        return Err(CheckError::Api { module: id, api: buildpack.api.clone(), supported: Box::new(apis.clone()) });
     }
     if buildpack.is_composite() {
         return Ok(Vec::new());
@@ -250,7 +218,7 @@ pub(super) fn module(module: &Module, input: &CreateInput<'_>) -> Result<Vec<Cre
 /// Targets count where the buildpack names any, else its stacks, else it is for every Linux.
 fn platform(module: &Module, image: &Image, stack: Option<String>) -> Result<Vec<CreateWarning>> {
     let (buildpack, id, target) = (&module.buildpack, module.buildpack.module(), image.target());
-    let unsupported = |supported| CheckError::Target { module: id.clone(), target: target.clone(), supported };
+    let unsupported = |supported| CheckError::Target { module: id.clone(), target: Box::new(target.clone()), supported };
     if !buildpack.targets.is_empty() {
         let matches = buildpack.targets.iter().any(|wanted| wanted.matches(&target, distro(image).as_ref()));
         let supported = || buildpack.targets.iter().map(ModuleTarget::to_string).collect();
@@ -299,69 +267,4 @@ fn check_program(module: &Module, program: &'static str) -> Result<()> {
         _ if start.starts_with(b"\x7fELF") => Ok(()),
         _ => Err(CheckError::NotAProgram { module: id(), program }),
     }
-}
-
-/// The orders of all buildpacks that are in the builder.
-pub(super) struct References<'a> {
-    /// Of each buildpack; empty for those that are no composites.
-    pub(super) orders: BTreeMap<ModuleId, &'a Order>,
-}
-
-impl References<'_> {
-    /// The buildpack that an entry names; `place` is the order in messages.
-    pub(super) fn resolve(&self, entry: &OrderEntry, place: &str) -> Result<ModuleId> {
-        let reference = entry.module();
-        self.only(&reference).map_err(|error| match error {
-            NoOnlyMatch::None(versions) => CheckError::NotThere { place: place.to_owned(), reference, versions },
-            NoOnlyMatch::Several(versions) => CheckError::Ambiguous { place: place.to_owned(), reference, versions },
-        })
-    }
-
-    fn only(&self, reference: &ModuleId) -> std::result::Result<ModuleId, NoOnlyMatch> {
-        let of_this_id: Vec<&ModuleId> = self.orders.keys().filter(|module| module.id == reference.id).collect();
-        let versions = || of_this_id.iter().map(|module| module.version.clone()).collect();
-        if !reference.version.is_empty() {
-            return if self.orders.contains_key(reference) { Ok(reference.clone()) } else { Err(NoOnlyMatch::None(versions())) };
-        }
-        match of_this_id.as_slice() {
-            [only] => Ok((*only).clone()),
-            [] => Err(NoOnlyMatch::None(Vec::new())),
-            _ => Err(NoOnlyMatch::Several(versions())),
-        }
-    }
-
-    /// Every reference of every composite is met, and no composite contains itself.
-    pub(super) fn check_composites(&self) -> Result<()> {
-        let mut below: BTreeMap<&ModuleId, Vec<ModuleId>> = BTreeMap::new();
-        for (module, order) in &self.orders {
-            let place = format!("the order of `{module}`");
-            let entries = order.iter().flat_map(|group| &group.group);
-            below.insert(module, entries.map(|entry| self.resolve(entry, &place)).collect::<Result<_>>()?);
-        }
-        let mut done = BTreeSet::new();
-        self.orders.keys().try_for_each(|module| descend(module, &below, &mut Vec::new(), &mut done))
-    }
-}
-
-/// Depth first; `done` holds what is known to contain no cycle.
-fn descend<'a>(
-    module: &'a ModuleId,
-    below: &'a BTreeMap<&ModuleId, Vec<ModuleId>>,
-    parents: &mut Vec<&'a ModuleId>,
-    done: &mut BTreeSet<&'a ModuleId>,
-) -> Result<()> {
-    if let Some(start) = parents.iter().position(|parent| *parent == module) {
-        let chain = parents.iter().skip(start).copied().chain([module]).cloned().collect();
-        return Err(CheckError::Cycle { chain });
-    }
-    if done.contains(module) {
-        return Ok(());
-    }
-    parents.push(module);
-    for child in below.get(module).into_iter().flatten() {
-        descend(child, below, parents, done)?;
-    }
-    parents.pop();
-    done.insert(module);
-    Ok(())
 }

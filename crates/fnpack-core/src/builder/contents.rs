@@ -283,7 +283,7 @@ struct Walk<'a> {
     entries: Vec<Entry<'a>>,
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
     fn folder(&mut self, inside: &Path) -> Result<()> {
         for entry in self.module.root.read_dir(inside).map_err(|source| self.unreadable(source))? {
             let path = inside.join(&entry.name);

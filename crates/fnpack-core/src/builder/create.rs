@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::builder_toml::{BuilderToml, RunImageSource};
 use super::buildpack_toml::BuildpackToml;
-use super::check::{self, CheckError, References};
+use super::check::{self, CheckError};
 use super::contents::{self, ContentsError, LayerPlan};
 use super::description::{DescriptionError, User, read_label};
 use super::labels::{
@@ -17,6 +17,7 @@ use super::labels::{
     RunImage, StackMetadata, System, SystemBuildpacks,
 };
 use super::module::{ModuleId, Order, OrderEntry, OrderGroup};
+use super::references::{Orders, ReferenceError};
 use crate::digest::DiffId;
 use crate::image::{CONSTANT_TIME, History, Image, Layer};
 use crate::root::Root;
@@ -96,6 +97,9 @@ pub enum CreateError {
     /// The parts do not fit together.
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// An order names what is not there.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
     /// The build image does not say what it must.
     #[error(transparent)]
     Description(#[from] DescriptionError),
@@ -151,10 +155,9 @@ fn check_parts(input: &CreateInput<'_>) -> Result<Vec<CreateWarning>> {
     for module in input.modules {
         warnings.extend(check::module(module, input)?);
         let id = module.buildpack.module();
-        let folder = id.folder();
-        let first = folders.entry(folder.clone()).or_insert_with(|| id.clone());
+        let first = folders.entry(id.folder()).or_insert_with(|| id.clone());
         if *first != id {
-            return Err(CheckError::SameFolder { first: first.clone(), second: id, folder }.into());
+            return Err(CheckError::SameFolder { first: first.clone(), second: id }.into());
         }
     }
     warnings.dedup();
@@ -291,12 +294,12 @@ struct Documents {
 impl Documents {
     /// Gives every reference its version; `present` is what the build image has already.
     fn resolve(input: &CreateInput<'_>, present: &ModuleLayers) -> Result<Self> {
-        let references = references(input, present);
-        references.check_composites()?;
+        let orders = orders(input, present);
+        orders.check_composites()?;
         let file = &input.config.file;
         let entries = |entries: &[OrderEntry], key: &str| -> Result<Vec<OrderEntry>> {
             let resolved = entries.iter().map(|entry| {
-                let module = references.resolve(entry, &format!("`{key}` of `{file}`"))?;
+                let module = orders.resolve(entry, &format!("`{key}` of `{file}`"))?;
                 Ok(OrderEntry { version: module.version, ..entry.clone() })
             });
             resolved.collect()
@@ -327,11 +330,11 @@ impl Documents {
     }
 }
 
-fn references<'a>(input: &'a CreateInput<'_>, present: &'a ModuleLayers) -> References<'a> {
+fn orders<'a>(input: &'a CreateInput<'_>, present: &'a ModuleLayers) -> Orders<'a> {
     let present =
         present.iter().flat_map(|(id, versions)| versions.iter().map(move |(version, layer)| (ModuleId::new(id, version), &layer.order)));
     let added = input.modules.iter().map(|module| (module.buildpack.module(), &module.buildpack.order));
-    References { orders: present.chain(added).collect() }
+    present.chain(added).collect()
 }
 
 impl From<&RunImageSource> for RunImage {

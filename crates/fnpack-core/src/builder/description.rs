@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 
 use super::labels::{self, BuilderMetadata, ModuleLayer, ModuleLayers, RunImage, System};
 use super::module::{Distro, ModuleId, Order};
+use super::references::only_match;
 use crate::image::Image;
 use crate::target::Target;
 
@@ -135,33 +136,6 @@ impl User {
         let value = image.env(variable).filter(|value| !value.is_empty()).ok_or_else(missing)?;
         let not_a_number = |_| DescriptionError::UserNotANumber { image: name.to_owned(), variable, value: value.to_owned() };
         value.parse().map_err(not_a_number)
-    }
-}
-
-/// How many buildpacks a reference that should mean one means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NoOnlyMatch {
-    /// None; these versions of the id are there.
-    None(Vec<String>),
-    /// These versions, and the reference says none.
-    Several(Vec<String>),
-}
-
-/// The one buildpack that a reference means.
-pub(super) fn only_match<'a>(
-    layers: &'a ModuleLayers,
-    reference: &ModuleId,
-) -> std::result::Result<(&'a String, &'a ModuleLayer), NoOnlyMatch> {
-    let Some(versions) = layers.get(&reference.id) else { return Err(NoOnlyMatch::None(Vec::new())) };
-    let all = || versions.keys().cloned().collect::<Vec<_>>();
-    if !reference.version.is_empty() {
-        return versions.get_key_value(&reference.version).ok_or_else(|| NoOnlyMatch::None(all()));
-    }
-    let mut found = versions.iter();
-    match (found.next(), found.next()) {
-        (Some(only), None) => Ok(only),
-        (None, _) => Err(NoOnlyMatch::None(Vec::new())),
-        (Some(_), Some(_)) => Err(NoOnlyMatch::Several(all())),
     }
 }
 

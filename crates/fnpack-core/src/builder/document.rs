@@ -23,7 +23,7 @@ pub struct DocumentError {
     /// Counted from one; none where something is missing in the whole file.
     pub line: Option<usize>,
     /// What is wrong there.
-    pub fault: Fault,
+    pub fault: Box<Fault>,
 }
 
 impl fmt::Display for DocumentError {
@@ -140,7 +140,7 @@ impl<'a> Section<'a> {
         let table = DeTable::parse(text).map_err(|error| DocumentError {
             file: file.to_owned(),
             line: error.span().map(|span| source.line(&span)),
-            fault: Fault::Syntax { message: error.message().replace('\n', ", ") },
+            fault: Box::new(Fault::Syntax { message: error.message().replace('\n', ", ") }),
         })?;
         Ok(Self { source, path: String::new(), line: None, table: table.into_inner(), asked: HashMap::new() })
     }
@@ -153,7 +153,7 @@ impl<'a> Section<'a> {
     /// A fault at the line of a key that was asked for, or of the table.
     pub(crate) fn fault(&self, key: &str, fault: Fault) -> DocumentError {
         let line = self.asked.get(key).copied().flatten().or(self.line);
-        DocumentError { file: self.source.file.to_owned(), line, fault }
+        DocumentError { file: self.source.file.to_owned(), line, fault: Box::new(fault) }
     }
 
     /// A value that cannot be.
@@ -252,7 +252,7 @@ impl<'a> Section<'a> {
 
     fn unknown_key(&self, key: &Spanned<DeString<'_>>, suggestion: Option<String>) -> DocumentError {
         let fault = Fault::UnknownKey { key: self.key(key.get_ref()), suggestion };
-        DocumentError { file: self.source.file.to_owned(), line: Some(self.source.line(&key.span())), fault }
+        DocumentError { file: self.source.file.to_owned(), line: Some(self.source.line(&key.span())), fault: Box::new(fault) }
     }
 
     fn nearest(&self, key: &str) -> Option<String> {

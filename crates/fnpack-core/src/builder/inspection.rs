@@ -4,9 +4,10 @@
 
 use serde::Serialize;
 
-use super::description::{BuilderDescription, only_match};
+use super::description::BuilderDescription;
 use super::labels::{ApiVersions, BuildEnvFile, CreatedBy, ModuleInfo, ModuleLayers};
 use super::module::{ModuleId, OrderGroup};
+use super::references::only_match;
 
 /// Orders nest; a builder whose nested orders have more entries than this is shown cut.
 const MOST_ENTRIES: usize = 5_000;

@@ -105,7 +105,7 @@ pub enum LoadError {
         /// The `builder.toml`.
         file: String,
         /// What it says.
-        wanted: ModuleId,
+        wanted: Box<ModuleId>,
     },
 }
 
@@ -130,7 +130,7 @@ fn check_declared(source: &ModuleSource, found: &ModuleId, location: &str, file:
         return Ok(());
     }
     let wanted = ModuleId::new(source.id.clone().unwrap_or_else(|| found.id.clone()), source.version.clone().unwrap_or_default());
-    Err(LoadError::Differs { location: location.to_owned(), found: found.clone(), file: file.to_owned(), wanted })
+    Err(LoadError::Differs { location: location.to_owned(), found: found.clone(), file: file.to_owned(), wanted: Box::new(wanted) })
 }
 
 /// The buildpacks of a package that is an image; the first value is the package's own.

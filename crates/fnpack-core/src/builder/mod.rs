@@ -15,6 +15,7 @@ mod inspection;
 pub mod labels;
 mod load;
 mod module;
+mod references;
 mod unpack;
 
 pub use build_env::{BuildEnv, EnvRule};
@@ -28,6 +29,7 @@ pub use document::{DocumentError, Fault};
 pub use inspection::{InspectedEntry, InspectedGroup, Inspection};
 pub use load::{LoadError, load, load_package};
 pub use module::{Distro, ModuleId, ModuleTarget, Order, OrderEntry, OrderGroup, Stack};
+pub use references::ReferenceError;
 pub use unpack::UnpackError;
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
-//! A whole builder: made, read back, described.
+//! A whole builder: made and read back.
+
+mod archives;
+mod description;
 
 use std::io::Read;
-use std::path::Path;
 
 use flate2::read::GzDecoder;
 
 use super::labels::{ApiVersions, CreatedBy, LifecycleApis};
 use super::*;
 use crate::digest::DiffId;
-use crate::image::{History, Image, ImageConfig, Layer, MemoryBlobs};
+use crate::image::{BlobSink as _, Image, ImageConfig, Layer, MemoryBlobs};
 use crate::root::Root;
 use crate::target::Target;
 
@@ -42,12 +44,19 @@ struct Workshop {
     build_image: Image,
     blobs: MemoryBlobs,
     text: String,
+    run_images: Vec<(String, Image)>,
 }
 
 impl Workshop {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let workshop = Self { folder, build_image: build_image(|_| {}), blobs: MemoryBlobs::default(), text: BUILDER_TOML.to_owned() };
+        let workshop = Self {
+            folder,
+            build_image: build_image(|_| {}),
+            blobs: MemoryBlobs::default(),
+            text: BUILDER_TOML.to_owned(),
+            run_images: Vec::new(),
+        };
         workshop
             .buildpack("go", "api = \"0.10\"\n[buildpack]\nid = \"a/go\"\nversion = \"1\"\nname = \"Go\"\n[[targets]]\nos = \"linux\"\n");
         workshop.write("all/buildpack.toml", ALL);
@@ -83,7 +92,7 @@ impl Workshop {
         let input = CreateInput {
             config: &self.config(),
             build_image: &self.build_image,
-            run_images: &[],
+            run_images: &self.run_images,
             modules: &self.modules().unwrap(),
             lifecycle: &bundle(),
             created_by: CreatedBy { name: "fnpack".into(), version: "1.2.3".into() },
@@ -237,7 +246,6 @@ fn builder_is_the_same_again_and_compresses_nothing_twice() {
     let known = |diff_id: &DiffId| image.layers().iter().find(|layer| layer.diff_id == *diff_id).cloned();
     let again = empty.create_with(&known).unwrap().image;
     assert_eq!(again.digest(), image.digest());
-    use crate::image::BlobSink as _;
     assert!(image.layers().iter().all(|layer| empty.blobs.existing(&layer.descriptor.digest).is_none()));
 }
 
@@ -258,17 +266,32 @@ fn builder_on_a_builder_keeps_replaces_and_skips() {
     assert_eq!(description.buildpacks["a/go"]["1"].layer_diff_id, created.image.diff_ids()[first.layers().len() + 3]);
 }
 
+/// A change that makes a workshop unfit.
+type Spoil = Box<dyn Fn(&mut Workshop)>;
+
+fn file(path: &'static str, text: String) -> Spoil {
+    Box::new(move |workshop| workshop.write(path, &text))
+}
+
+fn image(change: fn(&mut ImageConfig)) -> Spoil {
+    Box::new(move |workshop| workshop.build_image = build_image(change))
+}
+
+fn add(text: &'static str) -> Spoil {
+    Box::new(move |workshop| workshop.text.push_str(text))
+}
+
+fn assert_errors(cases: Vec<(Spoil, &str)>) {
+    for (spoil, message) in cases {
+        let mut workshop = Workshop::new();
+        spoil(&mut workshop);
+        assert_eq!(workshop.error(), message);
+    }
+}
+
 #[test]
-fn builder_parts_that_do_not_fit_are_named() {
-    let go = |rest: &str| format!("api = \"0.10\"\n[buildpack]\nid = \"a/go\"\nversion = \"1\"\n{rest}");
-    let change = |path: &'static str, text: String| {
-        Box::new(move |workshop: &mut Workshop| workshop.write(path, &text)) as Box<dyn Fn(&mut Workshop)>
-    };
-    let image = |change: fn(&mut ImageConfig)| {
-        Box::new(move |workshop: &mut Workshop| workshop.build_image = build_image(change)) as Box<dyn Fn(&mut Workshop)>
-    };
-    let add = |text: &'static str| Box::new(move |workshop: &mut Workshop| workshop.text.push_str(text)) as Box<dyn Fn(&mut Workshop)>;
-    let cases: Vec<(Box<dyn Fn(&mut Workshop)>, &str)> = vec![
+fn builder_images_that_do_not_fit_are_named() {
+    assert_errors(vec![
         (
             image(|config| config.config.env.clear()),
             "`stack/build:latest` does not say who buildpacks run as: put `ENV CNB_USER_ID=…` with a number into its Dockerfile",
@@ -290,25 +313,70 @@ fn builder_parts_that_do_not_fit_are_named() {
             add("[stack]\nid = \"s\"\n"),
             "`stack.id` of `builder.toml` is `s`, but `stack/build:latest` has no label `io.buildpacks.stack.id`",
         ),
+        (
+            Box::new(|workshop| {
+                workshop.text.push_str("[stack]\nid = \"s\"\n");
+                let label =
+                    |id: &'static str| build_image(move |config| drop(config.config.labels.insert(labels::STACK_ID.into(), id.into())));
+                workshop.build_image = label("s");
+                workshop.run_images = vec![("stack/run".into(), label("t"))];
+            }),
+            "`stack.id` of `builder.toml` is `s`, but `stack/run` is of stack `t`",
+        ),
+    ]);
+}
+
+#[test]
+fn builder_orders_that_name_nothing_are_named() {
+    assert_errors(vec![
         (add("[[order]]\n[[order.group]]\nid = \"a/c\"\n"), "`order` of `builder.toml` names buildpack `a/c`, which is not in the builder"),
         (
             add("[[order]]\n[[order.group]]\nid = \"a/go\"\nversion = \"9\"\n"),
             "`order` of `builder.toml` names buildpack `a/go@9`, which is not in the builder; of this id it has `1`",
         ),
         (
-            change("go/buildpack.toml", go("").replace("0.10", "0.99")),
+            add("[[system.post.buildpacks]]\nid = \"x\"\n"),
+            "`system.post` of `builder.toml` names buildpack `x`, which is not in the builder",
+        ),
+        (
+            Box::new(|workshop| {
+                workshop.text.push_str("[[buildpacks]]\nuri = \"two\"\n[[order]]\n[[order.group]]\nid = \"a/go\"\n");
+                workshop.buildpack("two", &go("").replace("\"1\"", "\"2\""));
+            }),
+            "`order` of `builder.toml` names buildpack `a/go` without a version, and the builder has `1`, `2`",
+        ),
+        (
+            file("all/buildpack.toml", ALL.replace("\"a/go\"\nversion = \"1\"", "\"a/all\"")),
+            "composite buildpacks contain each other: a/all@2 → a/all@2",
+        ),
+        (
+            file("all/buildpack.toml", ALL.replace("version = \"1\"", "version = \"7\"")),
+            "the order of `a/all@2` names buildpack `a/go@7`, which is not in the builder; of this id it has `1`",
+        ),
+    ]);
+}
+
+fn go(rest: &str) -> String {
+    format!("api = \"0.10\"\n[buildpack]\nid = \"a/go\"\nversion = \"1\"\n{rest}")
+}
+
+#[test]
+fn builder_buildpacks_that_cannot_run_are_named() {
+    assert_errors(vec![
+        (
+            file("go/buildpack.toml", go("").replace("0.10", "0.99")),
             "buildpack `a/go@1` is written for Buildpack API 0.99; the lifecycle speaks 0.9, 0.10, 0.11",
         ),
         (
-            change("go/buildpack.toml", go("[[targets]]\nos = \"linux\"\narch = \"arm64\"\n")),
+            file("go/buildpack.toml", go("[[targets]]\nos = \"linux\"\narch = \"arm64\"\n")),
             "buildpack `a/go@1` does not support linux/amd64, only `linux/arm64`",
         ),
         (
-            change("go/bin/build", "#!/bin/bash\r\necho\r\n".to_owned()),
+            file("go/bin/build", "#!/bin/bash\r\necho\r\n".to_owned()),
             "`bin/build` of buildpack `a/go@1` has Windows line ends and cannot start: convert it, for example with `sed -i 's/\\r$//'`",
         ),
         (
-            change("go/bin/build", "\u{feff}#!/bin/sh\n".to_owned()),
+            file("go/bin/build", "\u{feff}#!/bin/sh\n".to_owned()),
             "`bin/build` of buildpack `a/go@1` cannot start: it is neither a Linux binary nor a script that begins with `#!`",
         ),
         (
@@ -316,33 +384,32 @@ fn builder_parts_that_do_not_fit_are_named() {
             "buildpack `a/go@1` has no `bin/detect`",
         ),
         (
-            change("all/buildpack.toml", ALL.replace("\"a/go\"\nversion = \"1\"", "\"a/all\"")),
-            "composite buildpacks contain each other: a/all@2 → a/all@2",
+            Box::new(|workshop| {
+                let fifo = workshop.folder.path().join("go/fifo");
+                rustix::fs::mknodat(rustix::fs::CWD, fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+            }),
+            "`fifo` of buildpack `a/go@1` is neither a file nor a folder nor a symlink",
         ),
+    ]);
+}
+
+#[test]
+fn builder_buildpacks_with_impossible_names_are_named() {
+    let cannot = "cannot have this id and version";
+    for (from, to, message) in [
+        ("\"2\"", "\"../2\"", format!("buildpack `a/all@../2` {cannot}: a version cannot have a `/` in it")),
+        ("\"2\"", "\"..\"", format!("buildpack `a/all@..` {cannot}: it cannot be the name of a folder")),
+        ("\"2\"", "\"a\\nb\"", format!("buildpack `a/all@a\nb` {cannot}: it cannot be the name of a folder")),
+        ("a/all", "a//all", format!("buildpack `a//all@2` {cannot}: there is an empty part between the slashes of the id")),
+        ("a/all", "config", format!("buildpack `config@2` {cannot}: the lifecycle keeps the name for itself")),
         (
-            change("all/buildpack.toml", ALL.replace("version = \"1\"", "version = \"7\"")),
-            "the order of `a/all@2` names buildpack `a/go@7`, which is not in the builder; of this id it has `1`",
+            "a/all\"\nversion = \"2",
+            "a_go\"\nversion = \"1",
+            "buildpacks `a/go@1` and `a_go@1` would both be in `/cnb/buildpacks/a_go/1`".to_owned(),
         ),
-        (
-            change("all/buildpack.toml", ALL.replace("\"2\"", "\"../2\"")),
-            "buildpack `a/all@../2` cannot have this id and version: a version cannot have a `/` in it",
-        ),
-        (
-            change("all/buildpack.toml", ALL.replace("\"2\"", "\"..\"")),
-            "buildpack `a/all@..` cannot have this id and version: it cannot be the name of a folder",
-        ),
-        (
-            change("all/buildpack.toml", ALL.replace("a/all", "config")),
-            "buildpack `config@2` cannot have this id and version: the lifecycle keeps the name for itself",
-        ),
-        (
-            change("all/buildpack.toml", go("[[targets]]\nos = \"linux\"\n").replace("a/go", "a_go")),
-            "buildpack `a_go@1` has no `bin/detect`",
-        ),
-    ];
-    for (spoil, message) in cases {
-        let mut workshop = Workshop::new();
-        spoil(&mut workshop);
+    ] {
+        let workshop = Workshop::new();
+        workshop.write("all/buildpack.toml", &ALL.replace(from, to));
         assert_eq!(workshop.error(), message);
     }
 }
@@ -355,14 +422,13 @@ fn builder_stacks_and_mixins_count_in_the_old_style() {
         config.config.labels.insert(labels::STACK_ID.into(), "s".into());
         config.config.labels.insert(labels::STACK_MIXINS.into(), r#"["git","build:gcc"]"#.into());
     });
-    let stacks = |text: &str| format!("api = \"0.10\"\n[buildpack]\nid = \"a/go\"\nversion = \"1\"\n{text}");
-    workshop.write("go/buildpack.toml", &stacks("[[stacks]]\nid = \"s\"\nmixins = [\"git\", \"build:gcc\", \"run:x\"]\n"));
+    workshop.write("go/buildpack.toml", &go("[[stacks]]\nid = \"s\"\nmixins = [\"git\", \"build:gcc\", \"run:x\"]\n"));
     assert_eq!(workshop.create().unwrap().warnings, []);
-    workshop.write("go/buildpack.toml", &stacks("[[stacks]]\nid = \"*\"\nmixins = [\"build:make\"]\n"));
+    workshop.write("go/buildpack.toml", &go("[[stacks]]\nid = \"*\"\nmixins = [\"build:make\"]\n"));
     assert_eq!(workshop.error(), "buildpack `a/go@1` needs `build:make` in the build image");
-    workshop.write("go/buildpack.toml", &stacks("[[stacks]]\nid = \"t\"\n"));
+    workshop.write("go/buildpack.toml", &go("[[stacks]]\nid = \"t\"\n"));
     assert_eq!(workshop.error(), "buildpack `a/go@1` does not support stack `s`, only `t`");
-    workshop.write("go/buildpack.toml", &stacks(""));
+    workshop.write("go/buildpack.toml", &go(""));
     assert_eq!(workshop.create().unwrap().warnings, [CreateWarning::NoTargets(ModuleId::new("a/go", "1"))]);
 }
 
@@ -396,163 +462,13 @@ fn builder_declared_id_and_version_must_be_the_buildpacks() {
     );
 }
 
-fn tar_of(folder: &Path, prefix: &str) -> Vec<u8> {
-    let mut archive = tar::Builder::new(Vec::new());
-    archive.append_dir_all(prefix, folder).unwrap();
-    archive.into_inner().unwrap()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut encoder, bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
 #[test]
-fn builder_takes_buildpacks_from_archives() {
+fn builder_system_buildpacks_have_a_document_and_a_label() {
     let mut workshop = Workshop::new();
-    let from_folder = workshop.create().unwrap().image.diff_ids()[3];
-    let archive = tar_of(&workshop.folder.path().join("go"), "./");
-    for (name, bytes) in [("go.tar", archive.clone()), ("go.tgz", gzip(&archive))] {
-        fs_err::write(workshop.folder.path().join(name), bytes).unwrap();
-        workshop.text = BUILDER_TOML.replace("uri = \"go\"", &format!("uri = \"{name}\""));
-        assert_eq!(workshop.create().unwrap().image.diff_ids()[3], from_folder, "{name}");
-    }
-    workshop.write("go.tar", "no archive");
-    workshop.text = BUILDER_TOML.replace("uri = \"go\"", "uri = \"go.tar\"");
-    assert!(workshop.modules().unwrap_err().to_string().starts_with("cannot unpack the buildpack at `"));
-}
-
-/// A buildpack package as a tar of an OCI image layout.
-fn package(workshop: &Workshop) -> Vec<u8> {
-    let layer = tar_of(&workshop.folder.path().join("go"), "cnb/buildpacks/a_go/1");
-    let diff_id = DiffId::of(&layer);
-    let blob = gzip(&layer);
-    let layers = format!(r#"{{"a/go":{{"1":{{"api":"0.10","layerDiffID":"{diff_id}"}}}}}}"#);
-    let descriptor = crate::image::Descriptor::of(crate::image::media_type::OCI_LAYER_GZIP, &blob);
-    let source = crate::image::MemoryBlobs::default();
-    let mut pending = crate::image::BlobSink::create(&source).unwrap();
-    std::io::Write::write_all(&mut pending, &blob).unwrap();
-    let layer = Layer { descriptor, diff_id, blob: pending.commit(None).unwrap().2 };
-    let target: Target = "linux/amd64".parse().unwrap();
-    let image = Image::empty(&target).appended([(layer, History::default())]).with_config(|config| {
-        config.config.labels.insert(labels::BUILDPACKAGE_METADATA.into(), r#"{"id":"a/go","version":"1","stacks":null}"#.into());
-        config.config.labels.insert(labels::BUILDPACK_LAYERS.into(), layers);
-    });
-    let manifest = crate::image::Descriptor::of(crate::image::media_type::OCI_MANIFEST, image.manifest_bytes());
-    let mut archive = tar::Builder::new(Vec::new());
-    let mut append = |name: String, bytes: &[u8]| {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o755);
-        archive.append_data(&mut header, name, bytes).unwrap();
-    };
-    append(format!("blobs/sha256/{}", manifest.digest.hex()), image.manifest_bytes());
-    append(format!("blobs/sha256/{}", image.manifest().config.digest.hex()), image.config_bytes());
-    append(format!("blobs/sha256/{}", image.layers()[0].descriptor.digest.hex()), &blob);
-    append("index.json".into(), &crate::image::Index::new(vec![manifest]).encode());
-    archive.into_inner().unwrap()
-}
-
-#[test]
-fn builder_takes_buildpacks_from_packages() {
-    let mut workshop = Workshop::new();
-    let from_folder = workshop.create().unwrap().image.diff_ids()[3];
-    fs_err::write(workshop.folder.path().join("go.cnb"), package(&workshop)).unwrap();
-    workshop.text = BUILDER_TOML.replace("uri = \"go\"", "uri = \"go.cnb\"");
-    assert_eq!(workshop.create().unwrap().image.diff_ids()[3], from_folder);
-}
-
-#[test]
-fn archive_that_leads_out_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Root::open(folder.path()).unwrap();
-    let entry = |kind, name: &str, target: &str| {
-        let mut archive = tar::Builder::new(Vec::new());
-        let mut header = tar::Header::new_ustar();
-        header.set_entry_type(kind);
-        header.set_size(0);
-        header.set_mode(0o644);
-        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
-        header.as_mut_bytes()[157..157 + target.len()].copy_from_slice(target.as_bytes());
-        header.set_cksum();
-        archive.append(&header, std::io::empty()).unwrap();
-        archive.into_inner().unwrap()
-    };
-    for (bytes, message) in [
-        (entry(tar::EntryType::Regular, "a/../../b", ""), "entry `a/../../b`: its name leads out of the archive"),
-        (entry(tar::EntryType::Link, "a", "b"), "entry `a`: hard links are not taken, write the file again"),
-        (entry(tar::EntryType::Fifo, "a", ""), "entry `a`: it is neither a file nor a folder nor a symlink"),
-        (b"no archive".repeat(100), "cannot read it as a tar archive"),
-        (gzip(b"")[..9].to_vec(), "cannot read it as a tar archive"),
-    ] {
-        assert_eq!(unpack::unpack(bytes.as_slice(), &root).unwrap_err().to_string(), message);
-    }
-    let escape = [&entry(tar::EntryType::Symlink, "out", "../../..")[..512], &entry(tar::EntryType::Regular, "out/f", "")].concat();
-    unpack::unpack(escape.as_slice(), &root).unwrap();
-    assert!(root.is_file("f"));
-}
-
-#[test]
-fn description_of_what_is_no_builder_says_so() {
-    let image = build_image(|_| {});
-    assert_eq!(
-        BuilderDescription::of(&image, "debian").unwrap_err().to_string(),
-        "`debian` is not a builder: label `io.buildpacks.builder.metadata` is missing"
-    );
-    let image = build_image(|config| drop(config.config.labels.insert(labels::BUILDER_METADATA.into(), "[1".into())));
-    assert_eq!(
-        BuilderDescription::of(&image, "debian").unwrap_err().to_string(),
-        "cannot read label `io.buildpacks.builder.metadata` of `debian`"
-    );
-}
-
-#[test]
-fn description_reads_labels_of_old_builders() {
-    let image = build_image(|config| {
-        let labels = &mut config.config.labels;
-        labels.insert(
-            labels::BUILDER_METADATA.into(),
-            r#"{"buildpacks":null,"stack":{"runImage":{"image":"r","mirrors":null}},"lifecycle":{"version":"0.5.0"}}"#.into(),
-        );
-        labels.insert(labels::BUILDPACK_ORDER.into(), "null".into());
-        labels.insert(labels::BUILDPACK_LAYERS.into(), "{}".into());
-    });
-    let image = image.with_config(|config| drop(config.config.labels.insert(labels::BUILDPACK_ORDER.into(), "[]".into())));
-    let description = BuilderDescription::of(&image, "old").unwrap();
-    assert_eq!(description.run_images()[0].image, "r");
-    assert_eq!(Inspection::of(&description).build_env, None);
-}
-
-#[test]
-fn inspection_resolves_nested_orders_and_stops_at_cycles() {
-    let image = Workshop::new().create().unwrap().image;
-    let mut description = BuilderDescription::of(&image, "b").unwrap();
-    let shown = serde_json::to_value(Inspection::of(&description)).unwrap();
-    let expected = serde_json::json!([{"buildpacks": [{"id": "a/all", "version": "2", "buildpacks": [{"buildpacks": [{"id": "a/go", "version": "1"}]}]}]}]);
-    assert_eq!(shown["detection_order"], expected);
-    assert_eq!(shown["build_env"][0]["name"], "GOFLAGS.append");
-    assert_eq!(shown["user"], serde_json::json!({"uid": 10000, "gid": 10001}));
-
-    let all = description.buildpacks.get_mut("a/all").unwrap().get_mut("2").unwrap();
-    let itself = OrderEntry { id: "a/all".into(), ..OrderEntry::default() };
-    all.order = vec![OrderGroup { group: vec![itself.clone(); 3] }];
-    let shown = Inspection::of(&description);
-    let inner = &shown.detection_order[0].buildpacks[0].groups[0].buildpacks;
-    assert!(inner.iter().all(|entry| entry.cyclic && entry.groups.is_empty()));
-}
-
-#[test]
-fn inspection_of_an_exploding_order_is_cut() {
-    let image = Workshop::new().create().unwrap().image;
-    let mut description = BuilderDescription::of(&image, "b").unwrap();
-    let template = description.buildpacks["a/all"]["2"].clone();
-    for level in 0..40 {
-        let below = OrderEntry { id: format!("level/{}", level + 1), ..OrderEntry::default() };
-        let layer = labels::ModuleLayer { order: vec![OrderGroup { group: vec![below; 10] }], ..template.clone() };
-        description.buildpacks.insert(format!("level/{level}"), [("1".to_owned(), layer)].into());
-    }
-    description.order = vec![OrderGroup { group: vec![OrderEntry { id: "level/0".into(), ..OrderEntry::default() }] }];
-    let text = serde_json::to_string(&Inspection::of(&description)).unwrap();
-    assert!(text.contains("\"cut\":true") && text.len() < 1_000_000, "{}", text.len());
+    workshop.text.push_str("[[system.pre.buildpacks]]\nid = \"a/go\"\n");
+    let image = workshop.create().unwrap().image;
+    let label = r#"{"pre":{"buildpacks":[{"id":"a/go","version":"1"}]},"post":{"buildpacks":[]}}"#;
+    assert_eq!(image.label(labels::BUILDPACK_SYSTEM), Some(label));
+    let document = listing(&image.layers()[5]).concat();
+    assert!(document.starts_with("644 0:0 /cnb/system.toml") && document.contains("[[system.pre.buildpacks]]"), "{document}");
 }

@@ -1,4 +1,4 @@
-//! Logging in: basic, and tokens (distribution's token specification, OAuth2 refresh tokens included).
+//! Logging in: basic, and tokens (distribution's token specification, `OAuth2` refresh tokens included).
 //!
 //! A registry is first asked without a login, as most pulls need none. What it then demands is
 //! remembered by host, and tokens by host and scopes, so that one command logs in once. Passwords only
@@ -176,14 +176,11 @@ impl Authenticator {
         let authorization = Authorization { value: Secret::new(format!("Bearer {}", token.reveal())), trace };
         let mut known = self.lock();
         let end = Instant::now() + life.saturating_sub(MARGIN);
-        match known.get_mut(&access.registry) {
-            Some(Known::Tokens(tokens)) => {
-                tokens.insert(access.key(), (authorization.clone(), end));
-            }
-            _ => {
-                let tokens = BTreeMap::from([(access.key(), (authorization.clone(), end))]);
-                known.insert(access.registry.clone(), Known::Tokens(tokens));
-            }
+        if let Some(Known::Tokens(tokens)) = known.get_mut(&access.registry) {
+            tokens.insert(access.key(), (authorization.clone(), end));
+        } else {
+            let tokens = BTreeMap::from([(access.key(), (authorization.clone(), end))]);
+            known.insert(access.registry.clone(), Known::Tokens(tokens));
         }
         Answered::With(authorization)
     }

@@ -37,8 +37,9 @@ impl Retry {
 
 /// Between half of it and all of it, so that many clients do not come back at once.
 fn jittered(delay: Duration) -> Duration {
-    let random = RandomState::new().hash_one(0_u8) % 512;
-    delay.mul_f64((512 + random) as f64 / 1024.0)
+    // Every state is seeded by the system.
+    let random = u32::try_from(RandomState::new().hash_one(0_u8) % 512).unwrap_or_default();
+    delay * (512 + random) / 1024
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(20), stall: Duration::from_secs(60) }
+        Self { connect: Duration::from_secs(20), stall: Duration::from_mins(1) }
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::builder::EnvRule;
+use crate::root::Root;
 
 const NEW_STYLE: &str = r#"
 description = "d"
@@ -186,9 +187,16 @@ fn builder_toml_warns_of_what_has_no_effect() {
 }
 
 #[test]
-fn builder_toml_that_is_not_there_is_named() {
+fn builder_toml_is_read_from_where_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("builder.toml");
     let error = BuilderToml::read(&file).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot read `{}`", file.display()));
+    fs_err::write(&file, " ".repeat(2_000_000)).unwrap();
+    let BuilderTomlError::Read { source, .. } = BuilderToml::read(&file).unwrap_err() else { panic!() };
+    assert_eq!(source.to_string(), "it is longer than 1048576 bytes");
+    fs_err::remove_file(&file).unwrap();
+    fs_err::write(folder.path().join("elsewhere"), NEW_STYLE).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("elsewhere"), &file).unwrap();
+    assert_eq!(BuilderToml::read(&file).unwrap().buildpacks[0].path, folder.path().join("../go"));
 }

@@ -84,5 +84,5 @@ fn buildpack_toml_mistakes_are_named_with_line_and_key() {
 #[test]
 fn buildpack_toml_of_hostile_depth_is_an_error() {
     let text = format!("api = {}{}", "[".repeat(100_000), "]".repeat(100_000));
-    assert!(matches!(parse(&text).unwrap_err().fault, Fault::Syntax { .. }));
+    assert!(matches!(*parse(&text).unwrap_err().fault, Fault::Syntax { .. }));
 }

@@ -44,14 +44,14 @@ pub(crate) struct Member {
     /// The size of the file once it is written.
     pub(crate) size: u64,
     /// Where the data belongs, in a sparse file; one piece in others.
-    pub(crate) segments: Vec<Segment>,
+    pub(super) segments: Vec<Segment>,
     pub(super) attributes: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) device: (u32, u32),
 }
 
 /// A piece of a file that has data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Segment {
+pub(super) struct Segment {
     pub(super) offset: u64,
     pub(super) length: u64,
 }
@@ -70,6 +70,11 @@ pub(crate) enum Kind {
 impl<R: Read> Archive<R> {
     pub(crate) fn new(reader: R, max_headers: u64) -> Self {
         Self { reader, offset: 0, remaining: 0, padding: 0, headers: 0, max_headers }
+    }
+
+    /// The bytes' reader, wherever it stands.
+    pub(crate) fn into_inner(self) -> R {
+        self.reader
     }
 
     /// The next entry; `None` at the end mark or, as other readers allow, where the bytes end.
