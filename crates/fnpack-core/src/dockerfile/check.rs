@@ -1,8 +1,10 @@
 //! A look at a Dockerfile without building it: `fnpack image build --lint`.
 
+use super::engine::stages::{named, stage_of};
 use super::expand::expand;
-use super::parse::ast::{Dockerfile, Instruction, Step};
+use super::parse::ast::{Copy, Dockerfile, Instruction, Step};
 use super::parse::{Problem, parse_all, text_of};
+use crate::reference::Reference;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +37,7 @@ pub fn check(bytes: &[u8]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = mistakes.into_iter().map(|mistake| error(mistake.line, mistake.problem.to_string())).collect();
     findings.extend(dockerfile.warnings.iter().map(|remark| warning(remark.line, remark.message.clone())));
     expansions(&dockerfile, &mut findings);
+    sources(&dockerfile, &mut findings);
     repetitions(&dockerfile, &mut findings);
     findings.sort_by_key(|finding| (finding.line, finding.severity));
     findings
@@ -84,6 +87,30 @@ fn expandable(step: &Step) -> Vec<&str> {
     }
 }
 
+/// What `FROM` and `--from` name, where it does not depend on a variable.
+fn sources(dockerfile: &Dockerfile, findings: &mut Vec<Finding>) {
+    let stages = &dockerfile.stages;
+    for (index, stage) in stages.iter().enumerate() {
+        let image = stage.from.image.as_str();
+        let is_stage = named(stages, image).is_some_and(|found| found < index);
+        if image != "scratch" && !is_stage && !image.contains(['$', '"', '\'', dockerfile.directives.escape]) {
+            findings.extend(image_name(stage.position.line, image));
+        }
+        for step in &stage.steps {
+            let Instruction::Copy(Copy { from: Some(from), .. }) = &step.instruction else { continue };
+            match stage_of(stages, from) {
+                None => findings.extend(image_name(step.position.line, from)),
+                Some(found) if found < index => {}
+                Some(_) => findings.push(error(step.position.line, format!("`--from={from}` is not an earlier stage"))),
+            }
+        }
+    }
+}
+
+fn image_name(line: usize, name: &str) -> Option<Finding> {
+    name.parse::<Reference>().err().map(|wrong| error(line, wrong.to_string()))
+}
+
 /// A second `CMD` or `ENTRYPOINT` of a stage makes the first one useless.
 fn repetitions(dockerfile: &Dockerfile, findings: &mut Vec<Finding>) {
     for stage in &dockerfile.stages {
@@ -130,6 +157,29 @@ mod tests {
         let text =
             b"# syntax=docker/dockerfile:1\nARG B=a\nFROM $B AS b\nRUN x\nFROM b\nCOPY --from=b /x /y\nENTRYPOINT [\"/y\"]\nCMD [\"z\"]\n";
         assert_eq!(shown(text), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn check_looks_at_names() {
+        assert_eq!(
+            shown(b"FROM Base\nFROM scratch AS a\nFROM A\nFROM $X\nCOPY --from=a b c\nCOPY --from=3 b c\nCOPY --from=B b c\nCOPY --from=img b c"),
+            [
+                "1 Error invalid image reference `Base`: a repository name is lower case",
+                "6 Error `--from=3` is not an earlier stage",
+                "7 Error invalid image reference `B`: a repository name is lower case",
+            ]
+        );
+    }
+
+    #[test]
+    fn check_finds_nothing_in_the_stacks_of_this_repository() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stack");
+        let files = fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "Dockerfile")).collect();
+        assert!(!files.is_empty());
+        for file in files {
+            assert_eq!(shown(&fs_err::read(&file).unwrap()), [] as [&str; 0], "{}", file.display());
+        }
     }
 
     #[test]

@@ -183,14 +183,13 @@ impl Expander<'_> {
         let alternative = self.until(Some('}'), depth + 1)?;
         let value = (self.lookup)(name).filter(|value| !(empty_is_unset && value.is_empty()));
         match (modifier, value) {
-            ('+', None) => Ok(String::new()),
             ('+', Some(_)) | ('-', None) => Ok(alternative),
             ('?', None) => {
                 let message = if alternative.is_empty() { "is not set".to_owned() } else { format!("is not set: {alternative}") };
                 Err(ExpandError::Required { name: name.to_owned(), message })
             }
-            (_, Some(value)) => Ok(value),
-            (_, None) => Ok(String::new()),
+            ('+', None) => Ok(String::new()),
+            (_, value) => Ok(value.unwrap_or_default()),
         }
     }
 

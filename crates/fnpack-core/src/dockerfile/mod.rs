@@ -1,7 +1,7 @@
 //! A Dockerfile to an image, without a daemon.
 //!
 //! [`parse`] makes typed values of the text, [`build`] carries them out through a [`Host`], which has
-//! the images, root file systems and earlier results; [`check`] only looks. Answers the Dockerfile
+//! the images, root file systems and earlier results; [`check()`] only looks. Answers the Dockerfile
 //! reference (BuildKit's reading of it) for `ARG`, `FROM`, `RUN`, `COPY`, `ENV`, `LABEL`, `USER`,
 //! `WORKDIR`, `ENTRYPOINT` and `CMD`. The rest of the language is known by name and refused by name;
 //! nothing is ever skipped. `# syntax=` is accepted and has no effect: there is one parser.

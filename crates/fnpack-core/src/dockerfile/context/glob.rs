@@ -7,6 +7,8 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::dockerfile) struct Glob {
     tokens: Vec<Token>,
+    /// The whole pattern, if it is nothing but a name: most are.
+    literal: Option<String>,
 }
 
 /// The pattern ends inside `[…]` or after `\`, or a range in `[…]` is empty.
@@ -47,7 +49,12 @@ impl Glob {
     /// Compiles a pattern.
     pub(in crate::dockerfile) fn new(pattern: &str, flavour: Flavour) -> Result<Self, GlobError> {
         let tokens = tokens(pattern, flavour).ok_or_else(|| GlobError { pattern: pattern.to_owned() })?;
-        Ok(Self { tokens })
+        let literal = tokens.iter().map(|token| match token {
+            Token::Literal(character) => Some(*character),
+            _ => None,
+        });
+        let literal = literal.collect();
+        Ok(Self { tokens, literal })
     }
 
     /// Whether the text has anything in it that is not taken literally.
@@ -66,17 +73,19 @@ impl Glob {
     }
 
     fn run(&self, path: &str, above: bool) -> bool {
+        if let Some(literal) = &self.literal {
+            return path.strip_prefix(literal.as_str()).is_some_and(|rest| rest.is_empty() || (above && rest.starts_with('/')));
+        }
         let mut states = vec![false; self.tokens.len() + 1];
+        let mut after = states.clone();
         self.enter(&mut states, 0);
         for character in path.chars() {
             if above && character == '/' && states.last() == Some(&true) {
                 return true;
             }
-            let mut after = vec![false; states.len()];
-            for (index, token) in self.tokens.iter().enumerate() {
-                if states.get(index) != Some(&true) {
-                    continue;
-                }
+            after.fill(false);
+            let live = self.tokens.iter().enumerate().filter(|(index, _)| states.get(*index) == Some(&true));
+            for (index, token) in live {
                 let (stays, moves) = token.step(character);
                 if stays {
                     self.enter(&mut after, index);
@@ -85,7 +94,7 @@ impl Glob {
                     self.enter(&mut after, index + 1);
                 }
             }
-            states = after;
+            std::mem::swap(&mut states, &mut after);
         }
         states.last() == Some(&true)
     }

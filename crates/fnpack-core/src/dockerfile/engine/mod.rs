@@ -12,7 +12,7 @@ mod output;
 mod run;
 mod scope;
 mod stage;
-mod stages;
+pub(super) mod stages;
 mod writer;
 
 use std::cell::Cell;

@@ -65,7 +65,7 @@ fn source_of(plan: &Plan, name: &str, before: usize, place: impl Fn() -> Place) 
     if name == "scratch" {
         return Ok(Source::Scratch);
     }
-    if let Some(index) = named(plan, name).filter(|index| *index < before) {
+    if let Some(index) = named(&plan.dockerfile.stages, name).filter(|index| *index < before) {
         return Ok(Source::Stage(index));
     }
     name.parse().map(Source::Image).map_err(|source| DockerfileError::Reference { place: place(), source })
@@ -74,17 +74,21 @@ fn source_of(plan: &Plan, name: &str, before: usize, place: impl Fn() -> Place) 
 /// What `--from` of a `COPY` in stage `before` names; none without the flag.
 pub(super) fn copy_source(plan: &Plan, copy: &Copy, before: usize, place: &Place) -> Result<Option<Source>, DockerfileError> {
     let Some(from) = &copy.from else { return Ok(None) };
-    let number = from.parse::<usize>().ok();
-    match number.or_else(|| named(plan, from)) {
+    match stage_of(&plan.dockerfile.stages, from) {
         Some(index) if index < before => Ok(Some(Source::Stage(index))),
         Some(_) => Err(DockerfileError::LaterStage { place: place.clone(), stage: from.clone() }),
         None => source_of(plan, from, 0, || place.clone()).map(Some),
     }
 }
 
-fn named(plan: &Plan, name: &str) -> Option<usize> {
-    let same = |stage: &Stage| stage.from.name.as_deref().is_some_and(|stage| stage.eq_ignore_ascii_case(name));
-    plan.dockerfile.stages.iter().position(same)
+/// The stage that `--from` means, whether there is one of this number or not; none for an image.
+pub(in crate::dockerfile) fn stage_of(stages: &[Stage], from: &str) -> Option<usize> {
+    from.parse().ok().or_else(|| named(stages, from))
+}
+
+/// The stage of this name. Case makes no difference.
+pub(in crate::dockerfile) fn named(stages: &[Stage], name: &str) -> Option<usize> {
+    stages.iter().position(|stage| stage.from.name.as_deref().is_some_and(|stage| stage.eq_ignore_ascii_case(name)))
 }
 
 /// The stage to build: by name, by number, or the last.
@@ -92,7 +96,7 @@ pub(super) fn wanted(plan: &Plan) -> Result<usize, DockerfileError> {
     let stages = &plan.dockerfile.stages;
     let Some(stage) = &plan.stage else { return Ok(stages.len().saturating_sub(1)) };
     let number = || stage.parse::<usize>().ok().filter(|number| *number < stages.len());
-    named(plan, stage).or_else(number).ok_or_else(|| DockerfileError::UnknownTarget {
+    named(stages, stage).or_else(number).ok_or_else(|| DockerfileError::UnknownTarget {
         file: plan.file.clone(),
         stage: stage.clone(),
         stages: stages.iter().filter_map(|stage| stage.from.name.clone()).collect(),

@@ -24,7 +24,7 @@ struct Physical<'a> {
 
 /// Reads a text line by line.
 pub(super) struct Lines<'a> {
-    lines: Vec<Physical<'a>>,
+    physical: Vec<Physical<'a>>,
     next: usize,
     escape: char,
 }
@@ -34,7 +34,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let mut start = 0;
-        let lines = text.split_inclusive('\n').map(|line| {
+        let physical = text.split_inclusive('\n').map(|line| {
             let span = start..start + line.len();
             start = span.end;
             let bare = line.strip_suffix('\n').unwrap_or(line);
@@ -42,7 +42,7 @@ impl<'a> Lines<'a> {
             let bare = if span.start == 0 { bare.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bare) } else { bare };
             Physical { text: bare, span }
         });
-        Self { lines: lines.collect(), next: 0, escape: '\\' }
+        Self { physical: physical.collect(), next: 0, escape: '\\' }
     }
 
     /// Reads the directives: the `# key=value` lines at the very top. The first line that is
@@ -50,7 +50,7 @@ impl<'a> Lines<'a> {
     pub(super) fn directives(&mut self) -> Result<Directives, ParseError> {
         let mut directives = Directives { syntax: None, escape: '\\', check: None };
         let mut escape_seen = false;
-        while let Some((key, value)) = self.lines.get(self.next).and_then(|line| directive(line.text)) {
+        while let Some((key, value)) = self.physical.get(self.next).and_then(|line| directive(line.text)) {
             let fail = |problem| ParseError { line: self.next + 1, problem };
             let repeated = match key.as_str() {
                 "syntax" => directives.syntax.replace(value.to_owned()).is_some(),
@@ -73,7 +73,7 @@ impl<'a> Lines<'a> {
     /// The next instruction's line, or nothing at the end.
     pub(super) fn next_line(&mut self) -> Option<Result<Line, ParseError>> {
         let first = loop {
-            let line = self.lines.get(self.next)?;
+            let line = self.physical.get(self.next)?;
             if !is_comment(line.text) && !is_empty(line.text) {
                 break self.next;
             }
@@ -85,7 +85,7 @@ impl<'a> Lines<'a> {
             Err(error) => return Some(Err(error)),
         };
         let last = self.next.saturating_sub(1).max(first);
-        let span = |index: usize| self.lines.get(index).map_or(0..0, |line| line.span.clone());
+        let span = |index: usize| self.physical.get(index).map_or(0..0, |line| line.span.clone());
         let position = Position { line: first + 1, last_line: last + 1, span: span(first).start..span(last).end };
         Some(Ok(Line { text: text.trim_matches(is_blank).to_owned(), position, documents, blank_inside }))
     }
@@ -94,7 +94,7 @@ impl<'a> Lines<'a> {
         let mut text = String::new();
         let mut blank = None;
         let first = self.next;
-        while let Some(line) = self.lines.get(self.next) {
+        while let Some(line) = self.physical.get(self.next) {
             self.next += 1;
             let inside = self.next - 1 > first;
             if inside && is_comment(line.text) {
@@ -126,7 +126,7 @@ impl<'a> Lines<'a> {
 
     /// Reads up to the line that ends the document; `false` if there is none.
     fn read_document(&mut self, document: &mut HereDocument) -> bool {
-        while let Some(line) = self.lines.get(self.next) {
+        while let Some(line) = self.physical.get(self.next) {
             self.next += 1;
             let end = if document.strip_tabs { line.text.trim_start_matches('\t') } else { line.text };
             if end == document.name {

@@ -67,7 +67,7 @@ pub(super) fn text_of(bytes: &[u8]) -> Result<&str, ParseError> {
     }
     std::str::from_utf8(bytes).map_err(|error| {
         let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        ParseError { line: 1 + valid.iter().filter(|byte| **byte == b'\n').count(), problem: Problem::NotUtf8 }
+        ParseError { line: valid.split(|byte| *byte == b'\n').count(), problem: Problem::NotUtf8 }
     })
 }
 

@@ -284,11 +284,12 @@ fn list(root: &Root, folder: &Path, owners: &Owners, text: &mut String) {
         let path = folder.join(&entry.name);
         let owner = owners.get(&path).filter(|owner| **owner != (0, 0)).map(|(uid, gid)| format!(" {uid}:{gid}")).unwrap_or_default();
         let mode = root.symlink_metadata(&path).unwrap().st_mode & 0o7777;
-        *text += &match entry.kind {
+        let line = match entry.kind {
             FileType::Directory => format!("{}/ {mode:o}{owner}\n", path.display()),
             FileType::Symlink => format!("{} -> {}{owner}\n", path.display(), root.read_link(&path).unwrap().display()),
             _ => format!("{} {mode:o}{owner} {}\n", path.display(), root.read_to_string(&path, 1 << 20).unwrap()),
         };
+        text.push_str(&line);
         if entry.kind == FileType::Directory {
             list(root, &path, owners, text);
         }
