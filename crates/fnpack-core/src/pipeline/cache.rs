@@ -50,9 +50,10 @@ impl BuildCache {
     pub(super) fn load(bench: &Workbench<'_>, keys: &[String]) -> Self {
         let load = |key: &String| {
             // A record that cannot be read counts as none: the next build starts without a cache.
-            let record = bench.store.record(KIND, key).ok()??;
-            let cache: Self = serde_json::from_slice(&record.value).ok()?;
-            cache.all_folders().all(|id| bench.store.folder(id).is_some()).then_some(cache)
+            let record = bench.store.record(KIND, key)?;
+            let cache: Self = serde_json::from_slice(&record).ok()?;
+            let whole = cache.all_folders().all(|id| matches!(bench.store.folder(id), Ok(Some(_))));
+            whole.then_some(cache)
         };
         keys.iter().find_map(load).unwrap_or_default()
     }
@@ -72,12 +73,16 @@ impl BuildCache {
     }
 
     /// The lower folders that bring back the contents of restored layers.
-    pub(super) fn lowers(&self, bench: &Workbench<'_>, restored: &[Restored]) -> Vec<PathBuf> {
+    pub(super) fn lowers(&self, bench: &Workbench<'_>, restored: &[Restored]) -> Result<Vec<PathBuf>, PipelineError> {
         let with_contents = restored.iter().flat_map(|buildpack| {
             let names = buildpack.layers.iter().filter(|layer| layer.contents.is_some());
             names.filter_map(|layer| self.chain(&buildpack.buildpack, &layer.name))
         });
-        with_contents.flatten().filter_map(|id| bench.store.folder(id)).collect()
+        let mut lowers = Vec::new();
+        for id in with_contents.flatten() {
+            lowers.extend(bench.store.folder(id)?);
+        }
+        Ok(lowers)
     }
 
     fn chain(&self, buildpack: &str, layer: &str) -> Option<&Chain> {
@@ -118,29 +123,35 @@ fn next_chain(bench: &Workbench<'_>, upper: &Root, inside: &Path, old: Chain, sc
     }
     let replaced = is_opaque(upper, inside, bench.xattr)?;
     let mut chain = if replaced { Vec::new() } else { old };
-    let folder = scratch.new_folder()?;
-    let target = Root::open(&folder)?;
+    let (name, target) = new_folder(scratch)?;
     let buildpack = inside.parent().unwrap_or(Path::new(""));
     target.create_dir(buildpack, 0o755)?;
     let stat = upper.symlink_metadata(buildpack)?;
     target.chown(buildpack, stat.st_uid, stat.st_gid)?;
-    rustix::fs::rename(upper_path(upper).join(inside), folder.join(inside))
+    rustix::fs::rename(upper.proc_path().join(inside), target.proc_path().join(inside))
         .map_err(|errno| RootError { action: "keep the cached layer", path: inside.to_owned(), source: errno.into() })?;
-    chain.insert(0, bench.store.commit_folder(&folder)?);
+    chain.insert(0, bench.store.commit_folder(scratch, &name)?);
     if chain.len() <= LONGEST_CHAIN {
         return Ok(chain);
     }
-    let merged = scratch.new_folder()?;
-    let target = Root::open(&merged)?;
-    for folder in chain.iter().rev().filter_map(|id| bench.store.folder(id)) {
-        merge(&Root::open(folder)?, &target, Path::new(""), bench.xattr)?;
+    let (name, target) = new_folder(scratch)?;
+    for id in chain.iter().rev() {
+        if let Some(folder) = bench.store.folder(id)? {
+            merge(&Root::open(folder)?, &target, Path::new(""), bench.xattr)?;
+        }
     }
-    Ok(vec![bench.store.commit_folder(&merged)?])
+    Ok(vec![bench.store.commit_folder(scratch, &name)?])
 }
 
-/// The folder's path for calls that take two of them.
-fn upper_path(root: &Root) -> PathBuf {
-    root.proc_path()
+/// A new folder directly in scratch, which is where folders are committed from.
+fn new_folder(scratch: &Scratch) -> Result<(String, Root), PipelineError> {
+    let root = scratch.root()?;
+    let names = root.read_dir("")?;
+    let name = (0..=names.len()).map(|number| format!("cached-{number}")).find(|name| !names.iter().any(|entry| entry.name == **name));
+    let name = name.unwrap_or_default();
+    root.create_dir(&name, 0o755)?;
+    let folder = root.sub(&name)?;
+    Ok((name, folder))
 }
 
 /// Whether a folder of an upper hides what is below it.

@@ -54,8 +54,8 @@ impl Host for DockerfileHost<'_> {
 
     fn cached(&self, key: &Digest) -> Option<Delta> {
         // A record that cannot be read counts as none: the step is carried out again.
-        let record = self.bench.store.record(STEPS, &key.hex()).ok()??;
-        match serde_json::from_slice::<StepRecord>(&record.value).ok()?.layer {
+        let record = self.bench.store.record(STEPS, &key.hex())?;
+        match serde_json::from_slice::<StepRecord>(&record).ok()?.layer {
             None => Some(Delta::Nothing),
             Some((descriptor, diff_id)) => {
                 let blob = self.bench.store.existing(&descriptor.digest)?;
@@ -102,7 +102,7 @@ struct StepWorkspace<'a> {
 
 impl StepWorkspace<'_> {
     fn lowers(&self) -> Vec<PathBuf> {
-        self.snapshot.lowers.clone()
+        self.snapshot.lowers().to_vec()
     }
 
     /// Two mounts must not share a folder of changes, so the view is only there between commands.

@@ -13,8 +13,8 @@ impl Workbench<'_> {
     /// The layer of this diff ID, if it was made here and its blob is still there.
     pub(super) fn known_layer(&self, diff_id: &DiffId) -> Option<Layer> {
         // A record that cannot be read counts as none: the layer is made again.
-        let record = self.store.record(KIND, &diff_id.hex()).ok()??;
-        let descriptor: Descriptor = serde_json::from_slice(&record.value).ok()?;
+        let record = self.store.record(KIND, &diff_id.hex())?;
+        let descriptor: Descriptor = serde_json::from_slice(&record).ok()?;
         let blob = self.store.existing(&descriptor.digest)?;
         Some(Layer { descriptor, diff_id: *diff_id, blob })
     }

@@ -76,6 +76,6 @@ pub enum PipelineError {
 impl Workbench<'_> {
     /// The image's layers unpacked, ready to be mounted.
     pub fn unpack(&self, image: &Image) -> Result<Snapshot, StoreError> {
-        self.store.snapshot(image, &mut |unpacking| self.report.progress("unpacking", unpacking.done, Some(unpacking.total)))
+        self.store.snapshot(image, &|unpacking| self.report.progress("unpacking", unpacking.bytes, Some(unpacking.total)))
     }
 }

@@ -100,7 +100,7 @@ fn require_base(target: &Target, session: &Session<'_>) -> Result<(), CommandErr
 
 /// Stacks need isolated RUN steps; where there are none, that is said before anything is fetched.
 fn require_sandbox() -> Result<(), CommandError> {
-    let facts = fnpack_sandbox::probe();
+    let facts = fnpack_sandbox::probe(Path::new("/proc/self/exe"));
     match super::doctor::obstacle(&facts) {
         None => Ok(()),
         Some(fact) => Err(CommandError::message(Class::Machine, format!("the stack cannot be built here: {}", fact.name))

@@ -85,7 +85,7 @@ fn list(output: OutputForm, session: &Session<'_>) -> Result<(), CommandError> {
         .into_iter()
         .map(|stored| Listed {
             name: stored.reference.familiar(),
-            digest: stored.manifest.digest.to_string(),
+            digest: stored.digest.to_string(),
             target: stored.target.map(|target| target.to_string()).unwrap_or_default(),
             created: stored.created,
             size: stored.size,

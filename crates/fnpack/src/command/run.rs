@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use fnpack_core::executor::{Changes, Network, Privilege, SandboxExecutor, SandboxRoot, User, new_upper};
+use fnpack_core::accounts;
+use fnpack_core::executor::{Changes, Network, Privilege, SandboxExecutor, SandboxRoot, new_upper};
 use fnpack_core::image::{ContainerConfig, Image};
-use fnpack_core::pipeline;
 use fnpack_sandbox::{Overlay, Sandbox, SandboxError, Stdio};
 
 use super::Session;
@@ -33,10 +33,10 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
     let mut mounts = bench.surroundings.mounts(network);
     mounts.extend(arguments.volumes.iter().map(|text| Ok((&volume(text)?).into())).collect::<Result<Vec<_>, CommandError>>()?);
     let command = {
-        let overlay = Overlay { lowers: snapshot.lowers.clone(), upper: Some(upper.clone()), xattr: bench.xattr };
+        let overlay = Overlay { lowers: snapshot.lowers().to_vec(), upper: Some(upper.clone()), xattr: bench.xattr };
         command(arguments, &image, &overlay, network)?
     };
-    let root = SandboxRoot { lowers: snapshot.lowers.clone(), changes: Changes::Kept(upper), xattr: bench.xattr };
+    let root = SandboxRoot { lowers: snapshot.lowers().to_vec(), changes: Changes::Kept(upper), xattr: bench.xattr };
     let executor = SandboxExecutor::new(root, mounts, bench.surroundings.init.clone());
     let plan = executor.plan(&command, Stdio::Inherit).map_err(machine)?;
     let mut sandbox = match Sandbox::spawn(&plan) {
@@ -65,7 +65,7 @@ fn command(arguments: &RunArguments, image: &Image, root: &Overlay, network: Net
     let view = root.view()?;
     let view = fnpack_core::root::Root::from_fd(view);
     let user = arguments.user.as_deref().unwrap_or(&config.user);
-    let account = pipeline::account(&view, user)?;
+    let account = accounts::account(&view, user)?;
     let mut environment: BTreeMap<OsString, OsString> =
         config.env.iter().filter_map(|entry| entry.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect();
     environment.entry("PATH".into()).or_insert_with(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into());
@@ -79,7 +79,7 @@ fn command(arguments: &RunArguments, image: &Image, root: &Overlay, network: Net
         arguments: process(arguments, config)?,
         environment,
         working_folder,
-        user: User { uid: account.uid, gid: account.gid, groups: account.groups },
+        user: account.user,
         network,
         privilege: Privilege::None,
     })

@@ -4,7 +4,6 @@
 //! files gets a workspace of its own; its key is made of everything its result depends on, so that the
 //! host can give back the layer of an earlier build instead.
 
-mod accounts;
 mod copy;
 mod draft;
 mod key;
@@ -19,7 +18,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use accounts::UserError;
+pub use crate::accounts::UserError;
 pub use copy::{CopyError, Origin};
 
 use super::context::Context;
@@ -30,7 +29,7 @@ use super::parse::ast::Dockerfile;
 use crate::executor::Network;
 use crate::image::Image;
 use crate::target::Target;
-use accounts::Owner;
+use crate::accounts::Owner;
 use scope::Globals;
 use stage::StageBuild;
 use stages::{Resolved, Source};

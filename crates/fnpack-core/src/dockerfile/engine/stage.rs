@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::accounts::{Account, account};
+use crate::accounts::{Account, account};
 use super::draft::Draft;
 use super::key::{Key, name_of_files};
 use super::scope::{Arguments, DEFAULT_PATH, invalid};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat, Timespec};
 
-use super::accounts::Owner;
+use crate::accounts::Owner;
 use crate::digest::{Digest, Hashing};
 use crate::dockerfile::host::{HostError, Workspace};
 use crate::image::CONSTANT_TIME_SECONDS;

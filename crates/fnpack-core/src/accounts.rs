@@ -32,20 +32,25 @@ pub enum UserError {
 
 /// The one who runs a command.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Account {
-    pub(super) user: User,
-    pub(super) home: String,
+pub struct Account {
+    /// Ids, supplementary groups included.
+    pub user: User,
+    /// The home folder.
+    pub home: String,
 }
 
 /// The owner of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Owner {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub struct Owner {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
 }
 
 impl Owner {
-    pub(super) const ROOT: Self = Self { uid: 0, gid: 0 };
+    /// User and group 0.
+    pub const ROOT: Self = Self { uid: 0, gid: 0 };
 }
 
 struct PasswdEntry {
@@ -63,7 +68,7 @@ struct GroupEntry {
 
 /// Who `USER` means: `name`, `name:group`, numbers in both places. A number that the image does not
 /// know is group 0 and has `/` as home; without a group, the groups that list the user are added.
-pub(super) fn account(root: &Root, text: &str) -> Result<Account, UserError> {
+pub fn account(root: &Root, text: &str) -> Result<Account, UserError> {
     let text = if text.is_empty() { "0" } else { text };
     let (user, group) = split(text);
     let entry = passwd(root)?.into_iter().find(|entry| entry.name == user || Ok(entry.uid) == user.parse());
@@ -82,7 +87,7 @@ pub(super) fn account(root: &Root, text: &str) -> Result<Account, UserError> {
 }
 
 /// Who `--chown` means. Without a group, a name has its primary group and a number itself.
-pub(super) fn owner(root: &Root, text: &str) -> Result<Owner, UserError> {
+pub fn owner(root: &Root, text: &str) -> Result<Owner, UserError> {
     let (user, group) = split(text);
     let (uid, primary) = if let Ok(number) = user.parse::<u32>() {
         (number, number)
