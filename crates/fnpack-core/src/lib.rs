@@ -12,6 +12,7 @@ pub mod digest;
 pub mod dockerfile;
 pub mod executor;
 pub mod image;
+pub mod inspect;
 pub mod layers;
 pub mod lifecycle;
 pub mod rebase;
