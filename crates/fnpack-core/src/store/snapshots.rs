@@ -69,6 +69,11 @@ impl Snapshot {
     pub fn lowers(&self) -> &[PathBuf] {
         &self.lowers
     }
+
+    /// Gives the upper folder of an overlay the owner, mode and time of the root below: an overlay shows those of its upper folder.
+    pub fn describe_upper(&self, upper: &Path) -> Result<()> {
+        describe_root(upper, self.lowers.first().map(PathBuf::as_path))
+    }
 }
 
 impl Store {

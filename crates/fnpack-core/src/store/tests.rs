@@ -3,7 +3,7 @@ use std::sync::atomic::AtomicI64;
 
 use super::*;
 use crate::digest::{DiffId, Digest};
-use crate::image::{Blob, BlobSink, BlobSource, Descriptor, Image, ImageConfig, Layer, MemoryBlobs, PendingBlob, media_type};
+use crate::image::{Blob, BlobSink, BlobSource, Descriptor, Image, ImageConfig, Layer, MemoryBlobs, media_type};
 use crate::reference::Reference;
 use crate::target::Target;
 

@@ -9,6 +9,7 @@ fn seen(store: &Store, image: &Image) -> (crate::root::Root, Snapshot, Scratch) 
     for folder in ["upper", "work"] {
         fs_err::create_dir(scratch.path().join(folder)).unwrap();
     }
+    snapshot.describe_upper(&scratch.path().join("upper")).unwrap();
     let root = view::mount(snapshot.lowers(), &scratch.path().join("upper"), &scratch.path().join("work"), OverlayXattr::Trusted);
     (root.unwrap(), snapshot, scratch)
 }
