@@ -97,9 +97,10 @@ impl Executor for SandboxExecutor {
         let set_up = |source| ExecutorError::SetUp { executor: "sandbox", source };
         let plan = self.plan(command, Stdio::Capture).map_err(|error| set_up(Box::new(error)))?;
         let failed = |error: SandboxError| match error {
-            SandboxError::CommandNotFound { program, source } | SandboxError::CommandNotExecutable { program, source } => {
-                ExecutorError::CannotStart { program, source: source.into() }
+            SandboxError::CommandNotFound { program } => {
+                ExecutorError::CannotStart { program, source: std::io::ErrorKind::NotFound.into() }
             }
+            SandboxError::CommandNotExecutable { program, source } => ExecutorError::CannotStart { program, source: source.into() },
             SandboxError::Output { source } => {
                 ExecutorError::Output { program: command.arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(), source: source.into() }
             }

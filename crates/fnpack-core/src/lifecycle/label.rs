@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use toml::Table;
 
+use super::built::BuiltLayer;
 use super::files::run::RunImage;
-use super::values::table_of_json;
+use super::values::{json_of_table, table_of_json};
 use crate::digest::DiffId;
 use crate::image::Image;
 
@@ -101,6 +102,13 @@ pub struct BuildpackLayerRecord {
     /// Whether it was kept for the next build.
     #[serde(default)]
     pub cache: bool,
+}
+
+impl BuildpackLayerRecord {
+    /// Of what a build left, under the diff ID (or another mark of its contents) `sha`.
+    pub fn of(layer: &BuiltLayer, sha: String) -> Self {
+        Self { sha, data: json_of_table(&layer.metadata), build: layer.build, launch: layer.launch, cache: layer.cache }
+    }
 }
 
 /// A buildpack's store.toml.

@@ -25,8 +25,7 @@ pub struct BuilderParts<'a> {
 
 /// Makes a builder image and puts it into the store.
 pub fn create(bench: &Workbench<'_>, parts: BuilderParts<'_>, name: &Reference, target: &Target) -> Result<Image, PipelineError> {
-    let build_image: Reference = parts.config.build_image.parse()?;
-    let build_image = bench.find(&build_image, target)?;
+    let build_image = bench.find(&parts.config.build_image, target)?;
     let run_images = run_images(bench, parts.config, target);
     let scratch = bench.store.scratch()?;
     let folder = Root::open(scratch.path())?;
@@ -59,10 +58,9 @@ fn run_images(bench: &Workbench<'_>, config: &BuilderToml, target: &Target) -> V
     let names = config.run_images.iter().flat_map(|entry| std::iter::once(&entry.image).chain(&entry.mirrors));
     let mut found = Vec::new();
     for name in names {
-        let image = name.parse::<Reference>().ok().and_then(|reference| bench.store.image(&reference, target).ok().flatten());
-        match image {
-            Some(image) => found.push((name.clone(), image)),
-            None => bench.report.detail(&format!("the run image `{name}` is not in the store and was not checked")),
+        match bench.store.image(name, target).ok().flatten() {
+            Some(image) => found.push((name.familiar(), image)),
+            None => bench.report.detail(&format!("the run image `{}` is not in the store and was not checked", name.familiar())),
         }
     }
     found

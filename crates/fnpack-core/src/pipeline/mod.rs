@@ -3,7 +3,6 @@
 //! A [`Workbench`] holds what all of them need (store, registry, surroundings, somebody to report to);
 //! each module is one thing that can be made on it.
 
-mod build;
 mod builders;
 mod cache;
 mod dockerfile;
@@ -16,7 +15,6 @@ mod surroundings;
 
 use fnpack_sandbox::OverlayXattr;
 
-pub use build::{BuildOptions, Made, Timings, build};
 pub use builders::{BuilderParts, create as create_builder};
 pub use dockerfile::build as build_dockerfile;
 pub use images::FindError;
@@ -51,8 +49,6 @@ pub struct Workbench<'a> {
 pub enum PipelineError {
     #[error(transparent)]
     Source(#[from] crate::source::SourceError),
-    #[error(transparent)]
-    Reference(#[from] crate::reference::ReferenceError),
     #[error(transparent)]
     Find(#[from] FindError),
     #[error(transparent)]

@@ -42,7 +42,7 @@ pub struct Volume {
 
 impl Surroundings {
     /// The mounts that every step of this network gets.
-    pub(super) fn mounts(&self, network: Network) -> Vec<Mount> {
+    pub fn mounts(&self, network: Network) -> Vec<Mount> {
         let text = |target: &str, contents: Vec<u8>| Mount::File { target: target.into(), contents, mode: 0o644, uid: 0, gid: 0 };
         let mut mounts = vec![text("/etc/hosts", b"127.0.0.1 localhost fnpack\n::1 localhost\n".to_vec())];
         if network == Network::Host {

@@ -50,7 +50,7 @@ fn add_buildpack(
     for layer in buildpack.layers.iter().filter(|layer| layer.launch) {
         let recorded = previous.layer(&buildpack.id, &layer.name).map(|record| record.sha.as_str());
         let diff_id = add_layer(input, assembly, (buildpack, layer), recorded)?;
-        layers.insert(layer.name.clone(), record(layer, diff_id));
+        layers.insert(layer.name.clone(), BuildpackLayerRecord::of(layer, diff_id.to_string()));
     }
     let store = buildpack.store.as_ref().map(|store| StoreRecord { metadata: json_of_table(store) });
     Ok(BuildpackRecord { id: buildpack.id.clone(), version: buildpack.version.clone(), layers, store })
@@ -71,16 +71,6 @@ fn add_layer(
         Err(ExportError::CachedWithoutContents { layer: name })
     } else {
         assembly.reuse(&name, recorded, created_by)
-    }
-}
-
-fn record(layer: &BuiltLayer, diff_id: DiffId) -> BuildpackLayerRecord {
-    BuildpackLayerRecord {
-        sha: diff_id.to_string(),
-        data: json_of_table(&layer.metadata),
-        build: layer.build,
-        launch: layer.launch,
-        cache: layer.cache,
     }
 }
 

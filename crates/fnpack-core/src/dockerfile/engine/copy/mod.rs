@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
-use super::accounts::{Owner, owner};
+use crate::accounts::{Owner, owner};
 use super::key::{Key, name_of_files};
 use super::stage::{Current, StageBuild, absolute};
 use super::stages::{Source, copy_source};
