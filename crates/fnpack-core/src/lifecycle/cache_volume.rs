@@ -158,6 +158,7 @@ fn staged(diff_id: &DiffId) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::io::Read;
 
     use super::*;
@@ -189,9 +190,9 @@ mod tests {
         let second = commit(&volume, &["two", "three"]);
         assert_eq!(first[1], second[0]);
         assert_eq!(volume.metadata().sbom, LayerRecord::of(second[0]));
-        let names: Vec<_> = volume.folder.read_dir(COMMITTED).unwrap().into_iter().map(|entry| entry.name.into_string().unwrap()).collect();
-        let mut expected = vec![METADATA.to_owned(), format!("{}.tar", second[0]), format!("{}.tar", second[1])];
-        expected.sort();
+        let names: BTreeSet<_> =
+            volume.folder.read_dir(COMMITTED).unwrap().into_iter().map(|entry| entry.name.into_string().unwrap()).collect();
+        let expected = BTreeSet::from([METADATA.to_owned(), format!("{}.tar", second[0]), format!("{}.tar", second[1])]);
         assert_eq!(names, expected);
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
         let mut tar = Vec::new();
