@@ -218,7 +218,7 @@ mod tests {
     fn interrupted_change_leaves_the_old_state() {
         let (folder, volume) = volume();
         let diff_id = commit(&volume, &["one"])[0];
-        drop(volume.stage().unwrap());
+        volume.stage().unwrap().add(&contents("two")).unwrap();
         assert!(volume.layer(&diff_id).unwrap().is_some());
         fs_err::rename(folder.path().join(COMMITTED), folder.path().join(BACKUP)).unwrap();
         let volume = CacheVolume::open(Root::open(folder.path()).unwrap()).unwrap();
