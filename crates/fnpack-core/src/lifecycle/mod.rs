@@ -18,6 +18,7 @@
 pub mod analyze;
 pub mod api;
 pub mod built;
+pub mod cache_volume;
 pub mod export;
 pub mod files;
 pub mod label;

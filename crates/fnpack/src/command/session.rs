@@ -30,8 +30,8 @@ pub(super) struct Session<'a> {
 /// process that did the work in our place.
 pub(super) fn enter_user_namespace() -> Result<Option<ExitCode>, CommandError> {
     match fnpack_sandbox::enter(&EnterPlan::default())? {
-        Entered::Here => Ok(None),
-        Entered::Done(code) => Ok(Some(ExitCode::from(code))),
+        Entered::Here(_) => Ok(None),
+        Entered::Finished(status) => Ok(Some(ExitCode::from(u8::try_from(status.shell_code()).unwrap_or(u8::MAX)))),
     }
 }
 

@@ -82,7 +82,6 @@ fn add_sbom(input: &ExportInput<'_>, assembly: &mut Assembly<'_>) -> Result<Opti
     add_folder(input, assembly, sbom::LAUNCH, "buildpacksio/lifecycle:launch.sbom", created_by).map(LayerRecord::of).map(Some)
 }
 
-/// A folder of the layers folder as a layer, with the folders above it.
 fn add_folder(
     input: &ExportInput<'_>,
     assembly: &mut Assembly<'_>,
@@ -90,18 +89,21 @@ fn add_folder(
     name: &str,
     created_by: String,
 ) -> Result<DiffId, ExportError> {
-    let inside = inside.as_ref();
+    assembly.add(name, &folder(input, inside.as_ref())?, created_by)
+}
+
+/// A folder of the layers folder as a layer, with the folders above it.
+pub(super) fn folder<'a>(input: &ExportInput<'a>, inside: &Path) -> Result<FolderLayer<'a>, ExportError> {
     let mut parents = input.layers.parents.clone();
     for folder in inside.ancestors().skip(1).collect::<Vec<_>>().into_iter().rev() {
         let stat = input.layers.root.symlink_metadata(folder).map_err(ExportError::Layers)?;
         parents.push(folder_entry(input, folder, &stat));
     }
-    let contents = FolderLayer {
+    Ok(FolderLayer {
         parents,
         attributes: Attributes::owned_by(input.owner),
         ..FolderLayer::new(input.layers.root, inside, input.layers.at.join(inside))
-    };
-    assembly.add(name, &contents, created_by)
+    })
 }
 
 /// The layers folder and each buildpack's belong to who ran the build.

@@ -7,6 +7,7 @@
 //! Answers the CNB platform specification, "exporter" and "Labels".
 
 mod assembly;
+mod cache;
 mod config;
 mod glob;
 mod launcher;
@@ -19,6 +20,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+pub use cache::{CacheError, save_cache};
 pub use report::{Report, ReportedImage};
 pub use sbom::{SbomFile, Sboms};
 

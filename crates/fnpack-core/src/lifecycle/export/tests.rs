@@ -88,7 +88,7 @@ impl Fixture {
         Self { _folder: folder, layers, app, run_image, built, blobs, platform_api, process_type: None, source_date_epoch: None }
     }
 
-    fn export(&self, previous: Option<&Image>, known: &dyn Fn(&DiffId) -> Option<Layer>) -> Result<Exported, ExportError> {
+    fn input<T>(&self, previous: Option<&Image>, run: impl FnOnce(&ExportInput<'_>) -> T) -> T {
         let names = RunImageNames { image: "run".to_owned(), mirrors: vec!["mirror/run".to_owned()] };
         let input = ExportInput {
             platform_api: self.platform_api,
@@ -106,7 +106,11 @@ impl Fixture {
             source_date_epoch: self.source_date_epoch,
             compression: Compression::Gzip,
         };
-        export(&input, Blobs { sink: &self.blobs, known })
+        run(&input)
+    }
+
+    fn export(&self, previous: Option<&Image>, known: &dyn Fn(&DiffId) -> Option<Layer>) -> Result<Exported, ExportError> {
+        self.input(previous, |input| export(input, Blobs { sink: &self.blobs, known }))
     }
 
     fn exported(&self) -> Exported {
@@ -414,4 +418,23 @@ fn run_image_names_are_those_of_the_entry_that_lists_it() {
         assert_eq!(run_image_names(&entries, image, extended), expected, "{image}");
     }
     assert_eq!(run_image_names(&[], "a", false), RunImageNames::default());
+}
+
+#[test]
+fn cache_keeps_what_the_next_build_gets_back() {
+    let mut fixture = Fixture::new();
+    fixture.built.buildpacks[0].layers = vec![layer("dist", "launch cache", true)];
+    let image = fixture.exported().image;
+    let folder = tempfile::tempdir().unwrap();
+    let volume = crate::lifecycle::cache_volume::CacheVolume::open(Root::open(folder.path()).unwrap()).unwrap();
+    let saved = fixture.input(None, |input| save_cache(input, &volume)).unwrap();
+    assert_eq!(volume.metadata(), saved);
+    let previous = LifecycleMetadata::of(&image);
+    let restored = crate::lifecycle::restore::decide(["a/one"], &previous, &saved, PlatformApi::NEWEST);
+    let contents = restored[0].layers[0].contents.as_ref().unwrap();
+    assert_eq!(*contents, previous.layer("a/one", "dist").unwrap().sha);
+    assert!(volume.layer(&contents.parse().unwrap()).unwrap().is_some());
+    fixture.built.buildpacks[0].layers = vec![layer("dist", "cache", false)];
+    assert!(matches!(fixture.input(None, |input| save_cache(input, &volume)), Err(CacheError::Contents(_))));
+    assert_eq!(volume.metadata(), saved);
 }

@@ -6,6 +6,7 @@
 //! Answers the CNB platform specification, "restorer", and the buildpack specification, "Layer types".
 
 mod apply;
+mod sbom;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 pub use apply::{RestoreError, apply};
+pub use sbom::distribute_sboms;
 
 use super::api::PlatformApi;
 use super::label::{BuildpackLayerRecord, BuildpackRecord, LayerRecord, LifecycleMetadata};

@@ -87,3 +87,21 @@ fn restored_files_hold_metadata_and_no_types() {
     apply(&layers, &restored, owner).unwrap();
     assert_eq!(layers.read_dir("a_b").unwrap().len(), 1);
 }
+
+#[test]
+fn bills_of_materials_go_to_the_layers_that_came_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let layers = Root::open(folder.path()).unwrap();
+    for path in ["sbom/launch/a_b/l", "sbom/cache/a_b/l", "sbom/launch/a_b/gone", "sbom/launch/other/l", "a_b"] {
+        layers.create_dir_all(path, 0o755).unwrap();
+    }
+    for (path, text) in [("launch/a_b/l/sbom.cdx.json", "launch"), ("cache/a_b/l/sbom.spdx.json", "cache"), ("launch/a_b/l/other", "")] {
+        layers.write(format!("sbom/{path}"), text.as_bytes(), 0o644).unwrap();
+    }
+    let layer = RestoredLayer { name: "l".into(), origin: Origin::Image, metadata: Table::new(), contents: None };
+    distribute_sboms(&layers, &[Restored { buildpack: "a/b".into(), layers: vec![layer], ..Restored::default() }]).unwrap();
+    let names: Vec<_> = layers.read_dir("a_b").unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(names, ["l.sbom.cdx.json", "l.sbom.spdx.json"]);
+    assert_eq!(layers.read("a_b/l.sbom.spdx.json", 10).unwrap(), b"cache");
+    assert!(layers.try_metadata("sbom").unwrap().is_none());
+}
