@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod archive;
 pub mod builder;
 pub mod digest;
@@ -15,6 +16,7 @@ pub mod image;
 pub mod inspect;
 pub mod layers;
 pub mod lifecycle;
+pub mod pipeline;
 pub mod rebase;
 pub mod reference;
 pub mod registry;

@@ -4,6 +4,9 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use fnpack_core::registry::Proxy;
+use fnpack_core::registry::credentials::Secret;
+
 /// Folders and variables of the user who calls.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -28,6 +31,20 @@ const BUNDLES: [&str; 4] = [
 ];
 
 impl Settings {
+    /// Certificates (DER) that registries are checked with: those of the system, `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR`. Reading them takes milliseconds, so this is only asked for when a registry is.
+    pub(crate) fn trusted_roots(&self) -> Vec<Vec<u8>> {
+        rustls_native_certs::load_native_certs().certs.into_iter().map(|certificate| certificate.to_vec()).collect()
+    }
+
+    /// The proxy for registries.
+    pub(crate) fn registry_proxy(&self) -> Option<Proxy> {
+        let value = |wanted: &str| self.proxy.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| value.to_str());
+        let url = value("HTTPS_PROXY").filter(|url| !url.is_empty())?;
+        let bypass = value("NO_PROXY").unwrap_or_default().split(',').map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
+        Some(Proxy { url: Secret::new(url), bypass: bypass.collect() })
+    }
+
     /// Reads the environment; `store` is what the command line or `FNPACK_STORE` said.
     pub(crate) fn read(store: Option<PathBuf>) -> Option<Self> {
         let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);

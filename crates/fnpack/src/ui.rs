@@ -78,11 +78,6 @@ impl Ui {
         self.pause(|| write_line(&mut io::stderr().lock(), &painted));
     }
 
-    /// Where the output of a build step goes: to stderr as it is, or nowhere with `--quiet`.
-    pub(crate) fn passthrough(&self) -> Passthrough<'_> {
-        Passthrough { ui: self }
-    }
-
     /// Shows or moves a bar; without a terminal only long transfers' ends are seen, as steps.
     pub(crate) fn progress(&self, what: &str, done: u64, total: Option<u64>) {
         if !self.animate {
@@ -127,23 +122,29 @@ fn write_line(stream: &mut impl Write, line: &str) {
     let _ = writeln!(stream, "{line}");
 }
 
-/// Passes a build step's output on, unchanged.
-#[derive(Debug)]
-pub(crate) struct Passthrough<'a> {
-    ui: &'a Ui,
-}
+impl fnpack_core::pipeline::Report for Ui {
+    fn step(&self, text: &str) {
+        Self::step(self, text);
+    }
 
-impl Write for Passthrough<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.ui.level >= Level::Normal {
-            self.ui.pause(|| {
+    fn detail(&self, text: &str) {
+        Self::detail(self, text);
+    }
+
+    fn warning(&self, text: &str) {
+        Self::warning(self, text);
+    }
+
+    fn progress(&self, what: &str, done: u64, total: Option<u64>) {
+        Self::progress(self, what, done, total);
+    }
+
+    fn output(&self, bytes: &[u8]) {
+        if self.level >= Level::Normal {
+            self.pause(|| {
+                // Who reads along may go away; the build goes on.
                 let _ = io::stderr().lock().write_all(bytes);
             });
         }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

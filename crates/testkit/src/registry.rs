@@ -146,11 +146,19 @@ impl Seen {
     }
 }
 
+/// Repository, and a tag or digest in it.
+type Place = (String, String);
+
+#[derive(Debug, Clone)]
+struct Manifest {
+    media_type: String,
+    bytes: Arc<Vec<u8>>,
+}
+
 #[derive(Debug, Default)]
 struct Contents {
-    blobs: HashMap<(String, String), Arc<Vec<u8>>>,
-    /// By repository and tag or digest: media type and bytes.
-    manifests: HashMap<(String, String), (String, Arc<Vec<u8>>)>,
+    blobs: HashMap<Place, Arc<Vec<u8>>>,
+    manifests: HashMap<Place, Manifest>,
     uploads: HashMap<String, Vec<u8>>,
     /// Scopes by token.
     tokens: HashMap<String, Vec<String>>,
@@ -259,7 +267,7 @@ impl Registry {
     /// Puts a manifest or index in place under a tag and its digest; gives the digest.
     pub fn put_manifest(&self, repository: &str, tag: &str, media_type: &str, bytes: &[u8]) -> String {
         let digest = digest(bytes);
-        let value = (media_type.to_owned(), Arc::new(bytes.to_vec()));
+        let value = Manifest { media_type: media_type.to_owned(), bytes: Arc::new(bytes.to_vec()) };
         let mut contents = self.state.lock();
         contents.manifests.insert((repository.to_owned(), tag.to_owned()), value.clone());
         contents.manifests.insert((repository.to_owned(), digest.clone()), value);
@@ -273,7 +281,7 @@ impl Registry {
 
     /// A manifest's bytes by tag or digest.
     pub fn manifest(&self, repository: &str, name: &str) -> Option<Vec<u8>> {
-        self.state.lock().manifests.get(&(repository.to_owned(), name.to_owned())).map(|(_, bytes)| bytes.to_vec())
+        self.state.lock().manifests.get(&(repository.to_owned(), name.to_owned())).map(|manifest| manifest.bytes.to_vec())
     }
 }
 

@@ -161,3 +161,6 @@ fn is_api(text: &str) -> bool {
     let number = |part: &str| !part.is_empty() && part.len() <= 5 && part.bytes().all(|byte| byte.is_ascii_digit());
     text.split_once('.').is_some_and(|(major, minor)| number(major) && number(minor))
 }
+
+#[cfg(test)]
+mod tests;

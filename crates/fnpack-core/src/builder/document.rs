@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 /// The longest document that is read.
 pub(crate) const LONGEST_DOCUMENT: u64 = 1024 * 1024;
@@ -22,7 +23,7 @@ pub struct DocumentError {
     /// Counted from one; none where something is missing in the whole file.
     pub line: Option<usize>,
     /// What is wrong there.
-    pub fault: Fault,
+    pub fault: Box<Fault>,
 }
 
 impl fmt::Display for DocumentError {
@@ -139,7 +140,7 @@ impl<'a> Section<'a> {
         let table = DeTable::parse(text).map_err(|error| DocumentError {
             file: file.to_owned(),
             line: error.span().map(|span| source.line(&span)),
-            fault: Fault::Syntax { message: error.message().replace('\n', ", ") },
+            fault: Box::new(Fault::Syntax { message: error.message().replace('\n', ", ") }),
         })?;
         Ok(Self { source, path: String::new(), line: None, table: table.into_inner(), asked: HashMap::new() })
     }
@@ -152,7 +153,7 @@ impl<'a> Section<'a> {
     /// A fault at the line of a key that was asked for, or of the table.
     pub(crate) fn fault(&self, key: &str, fault: Fault) -> DocumentError {
         let line = self.asked.get(key).copied().flatten().or(self.line);
-        DocumentError { file: self.source.file.to_owned(), line, fault }
+        DocumentError { file: self.source.file.to_owned(), line, fault: Box::new(fault) }
     }
 
     /// A value that cannot be.
@@ -165,9 +166,13 @@ impl<'a> Section<'a> {
         self.fault(key, Fault::Unsupported { key: self.key(key), instead })
     }
 
-    /// A required key that is not there.
+    /// A required key that is not there, or the mistyped one in its place.
     pub(crate) fn missing(&self, key: &str) -> DocumentError {
-        self.fault(key, Fault::Missing { key: self.key(key) })
+        let mistyped = self.table.keys().find(|found| is_near(found.get_ref(), key));
+        match mistyped {
+            Some(found) => self.unknown_key(found, Some(key.to_owned())),
+            None => self.fault(key, Fault::Missing { key: self.key(key) }),
+        }
     }
 
     /// Whether the table has the key; does not count as asking for it.
@@ -236,24 +241,23 @@ impl<'a> Section<'a> {
     }
 
     /// The first key that nobody asked for is an error.
-    pub(crate) fn end(self) -> Result<()> {
+    pub(crate) fn end(&self) -> Result<()> {
         self.unknown().into_iter().next().map_or(Ok(()), Err)
     }
 
     /// The keys that nobody asked for.
-    pub(crate) fn unknown(self) -> Vec<DocumentError> {
-        let unknown = self.table.keys().map(|key| {
-            let suggestion = self.nearest(key.get_ref());
-            let fault = Fault::UnknownKey { key: self.key(key.get_ref()), suggestion };
-            DocumentError { file: self.source.file.to_owned(), line: Some(self.source.line(&key.span())), fault }
-        });
-        unknown.collect()
+    pub(crate) fn unknown(&self) -> Vec<DocumentError> {
+        self.table.keys().map(|key| self.unknown_key(key, self.nearest(key.get_ref()))).collect()
+    }
+
+    fn unknown_key(&self, key: &Spanned<DeString<'_>>, suggestion: Option<String>) -> DocumentError {
+        let fault = Fault::UnknownKey { key: self.key(key.get_ref()), suggestion };
+        DocumentError { file: self.source.file.to_owned(), line: Some(self.source.line(&key.span())), fault: Box::new(fault) }
     }
 
     fn nearest(&self, key: &str) -> Option<String> {
-        let near = self.asked.keys().map(|known| (strsim::damerau_levenshtein(key, known), *known));
-        let (distance, known) = near.min()?;
-        (distance <= known.len().max(3) / 3).then(|| known.to_owned())
+        let near = self.asked.keys().filter(|known| is_near(key, known));
+        near.min_by_key(|known| (strsim::damerau_levenshtein(key, known), **known)).map(|known| (*known).to_owned())
     }
 
     fn take(&mut self, key: &'static str) -> Option<DeValue<'a>> {
@@ -282,6 +286,11 @@ impl Source<'_> {
     fn line(&self, span: &Range<usize>) -> usize {
         self.text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1
     }
+}
+
+/// Whether one is probably the other, mistyped.
+fn is_near(key: &str, known: &str) -> bool {
+    strsim::damerau_levenshtein(key, known) <= known.len().max(3) / 3
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {

@@ -89,6 +89,32 @@ impl ModuleId {
     pub fn new(id: impl Into<String>, version: impl Into<String>) -> Self {
         Self { id: id.into(), version: version.into() }
     }
+
+    /// Whether both can be names of folders; if not, why not.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        if self.id.split('/').any(str::is_empty) {
+            return Err("there is an empty part between the slashes of the id");
+        }
+        if self.version.contains('/') {
+            return Err("a version cannot have a `/` in it");
+        }
+        for name in [self.escaped_id(), self.version.clone()] {
+            if name.is_empty() || name == "." || name == ".." || name.starts_with(".wh.") || name.chars().any(char::is_control) {
+                return Err("it cannot be the name of a folder");
+            }
+        }
+        Ok(())
+    }
+
+    /// The id as a folder's name: `/` becomes `_`.
+    pub fn escaped_id(&self) -> String {
+        self.id.replace('/', "_")
+    }
+
+    /// The folder of a buildpack in a builder.
+    pub fn folder(&self) -> String {
+        format!("/cnb/buildpacks/{}/{}", self.escaped_id(), self.version)
+    }
 }
 
 impl fmt::Display for ModuleId {

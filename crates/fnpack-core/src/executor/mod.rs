@@ -6,6 +6,7 @@
 //! and writes is reached by [`crate::root::Root`] handles that the pipeline hands out beside the executor.
 
 mod here;
+mod sandbox;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 pub use here::Here;
+pub use sandbox::{Changes, SandboxExecutor, SandboxRoot, new_upper};
 
 /// A command as a value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@
 //! - device nodes that may not be made are left out and counted; 0:0 always, as overlayfs would read
 //!   it as a deletion
 
-mod archive;
+pub(crate) mod archive;
 mod pax;
 mod place;
 
@@ -124,14 +124,6 @@ impl ApplyError {
     /// Whether the fault is in the bytes: another copy of the layer might do.
     pub fn is_bad_data(&self) -> bool {
         matches!(self, Self::Read { .. } | Self::Malformed { .. })
-    }
-
-    /// The path and cause, if the disk or the quota is full.
-    pub fn disk_full(&self) -> Option<&PathBuf> {
-        match self {
-            Self::Place { path, source, .. } if is_disk_full(source) => Some(path),
-            _ => None,
-        }
     }
 }
 

@@ -10,6 +10,12 @@ use crate::digest::Digest;
 use crate::image::{CONSTANT_TIME_SECONDS, MemoryBlobs};
 use crate::root::Root;
 
+#[expect(clippy::print_stderr, clippy::disallowed_methods, reason = "a test that does not run says why, and must run in CI")]
+fn skipped(reason: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{reason}");
+    eprintln!("skipped: {reason}");
+}
+
 fn set_time(path: &Path, seconds: i64) {
     let time = rustix::fs::Timespec { tv_sec: seconds, tv_nsec: 0 };
     let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
@@ -120,9 +126,7 @@ fn needs_root_device_in_a_folder_is_refused() {
     let device =
         rustix::fs::mknodat(CWD, folder.path().join("bp/layer/null"), FileType::CharacterDevice, Mode::RUSR, rustix::fs::makedev(1, 3));
     if let Err(errno) = device {
-        assert!(std::env::var_os("CI").is_none(), "cannot make a device: {errno}");
-        eprintln!("skipped: cannot make a device: {errno}");
-        return;
+        return skipped(&format!("cannot make a device: {errno}"));
     }
     assert_eq!(diff_id(&layer(&root)).unwrap_err().to_string(), "`null` is a device, which does not belong in a layer");
 }
@@ -193,8 +197,7 @@ fn upper() -> Option<(tempfile::TempDir, Root)> {
     let made = rustix::fs::mknodat(CWD, path.join("etc/gone"), FileType::CharacterDevice, Mode::empty(), 0)
         .and_then(|()| rustix::fs::setxattr(path.join("etc/replaced"), "trusted.overlay.opaque", b"y", XattrFlags::empty()));
     if let Err(errno) = made {
-        assert!(std::env::var_os("CI").is_none(), "cannot make a whiteout: {errno}");
-        eprintln!("skipped: cannot make a whiteout: {errno}");
+        skipped(&format!("cannot make a whiteout: {errno}"));
         return None;
     }
     for name in ["etc/replaced", "etc"] {
@@ -246,8 +249,7 @@ fn changes_keep_attributes() {
     let folder = tempfile::tempdir().unwrap();
     fs_err::write(folder.path().join("a"), "").unwrap();
     if rustix::fs::setxattr(folder.path().join("a"), "user.note", b"x=y", XattrFlags::empty()).is_err() {
-        eprintln!("skipped: this file system has no user attributes");
-        return;
+        return skipped("this file system has no user attributes");
     }
     let root = Root::open(folder.path()).unwrap();
     let bytes = archive(&changes(&root));

@@ -10,8 +10,11 @@
 //!
 //! | Phase | Function | Pure parts, in the order of their use |
 //! |---|---|---|
+//! | analyze | [`analyze`] | [`label`] |
 //! | detect | [`detect::detect`] | [`buildpacks`], [`order`], [`target`], [`environment`], [`plan`] |
+//! | restore | [`restore`] | [`label`], [`cache_volume`] |
 //! | build | [`build::build`] | [`environment`], [`files`], [`built`] |
+//! | export | [`export`] | [`label`], [`files`] |
 //!
 //! Phases hand each other values. The TOML files of the specifications ([`files`]) exist where they
 //! speak to buildpacks, and for phases that run in containers of their own. Which version of a
@@ -20,20 +23,26 @@
 //! Nothing here knows registries or sandboxes: commands are run by an [`crate::executor::Executor`],
 //! folders are reached through the handles in [`context`].
 
+pub mod analyze;
 pub mod api;
 pub mod build;
 pub mod buildpacks;
 pub mod built;
+pub mod cache_volume;
 pub mod context;
 pub mod detect;
 pub mod environment;
 pub mod exit;
+pub mod export;
 pub mod files;
+pub mod label;
 pub mod order;
 pub mod plan;
 mod program;
+pub mod restore;
 pub mod target;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use program::StartError;

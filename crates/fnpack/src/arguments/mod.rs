@@ -5,6 +5,7 @@ mod image;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fnpack_core::executor::Network;
 use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
 
@@ -150,6 +151,15 @@ pub(crate) enum NetworkKind {
     Host,
     /// A loopback of its own
     None,
+}
+
+impl From<NetworkKind> for Network {
+    fn from(kind: NetworkKind) -> Self {
+        match kind {
+            NetworkKind::Host => Self::Host,
+            NetworkKind::None => Self::None,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::http::{Answer, Request};
-use super::{Access, Contents, State, digest};
+use super::{Access, Contents, Manifest, State, digest};
 
 const DIGEST_HEADER: &str = "Docker-Content-Digest";
 
@@ -161,7 +161,7 @@ fn blob(state: &State, request: &Request, repository: &str, name: &str) -> Answe
 
 fn manifest(state: &State, repository: &str, name: &str) -> Answer {
     match state.lock().manifests.get(&(repository.to_owned(), name.to_owned())) {
-        Some((media_type, bytes)) => {
+        Some(Manifest { media_type, bytes }) => {
             Answer::new(200).header("Content-Type", media_type).header(DIGEST_HEADER, digest(bytes)).body(bytes.to_vec())
         }
         None => Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown"),
@@ -181,7 +181,7 @@ fn put_manifest(state: &State, request: &Request, repository: &str, name: &str) 
         return Answer::error(400, "MANIFEST_BLOB_UNKNOWN", &missing);
     }
     let media_type = request.header("content-type").unwrap_or_default().to_owned();
-    let value = (media_type, Arc::new(request.body.clone()));
+    let value = Manifest { media_type, bytes: Arc::new(request.body.clone()) };
     contents.manifests.insert((repository.to_owned(), digest.clone()), value.clone());
     contents.manifests.insert((repository.to_owned(), name.to_owned()), value);
     Answer::new(201).header("Location", format!("/v2/{repository}/manifests/{digest}")).header(DIGEST_HEADER, digest)
