@@ -3,6 +3,7 @@
 //! A [`Workbench`] holds what all of them need (store, registry, surroundings, somebody to report to);
 //! each module is one thing that can be made on it.
 
+mod build;
 mod builders;
 mod cache;
 mod dockerfile;
@@ -15,6 +16,7 @@ mod surroundings;
 
 use fnpack_sandbox::OverlayXattr;
 
+pub use build::{BuildOptions, Made, Timings, build};
 pub use builders::{BuilderParts, create as create_builder};
 pub use dockerfile::build as build_dockerfile;
 pub use images::FindError;

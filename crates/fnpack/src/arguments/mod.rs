@@ -9,7 +9,7 @@ use fnpack_core::executor::Network;
 use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
 
-pub(crate) use image::{ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, SaveArguments};
+pub(crate) use image::{ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, SaveArguments};
 
 /// Package Apache Pulsar functions: source to function image, without a daemon, root or a registry
 #[derive(Debug, Parser)]

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use fnpack_core::builder::labels::LifecycleApis;
+use fnpack_core::builder::labels::{ApiVersions, LifecycleApis};
 use fnpack_core::builder::{BuilderDescription, BuilderToml, InspectedGroup, Inspection, LifecycleBundle, LifecycleFile};
+use fnpack_core::lifecycle::api::{BuildpackApi, PlatformApi};
 use fnpack_core::pipeline::{self, BuilderParts};
 use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
@@ -39,7 +40,16 @@ pub(super) fn lifecycle() -> LifecycleBundle {
     let program = |bytes: &'static [u8]| LifecycleFile::Program(Cow::Borrowed(bytes));
     let mut files = vec![("lifecycle".to_owned(), program(embedded::LIFECYCLE)), ("launcher".to_owned(), program(embedded::LAUNCHER))];
     files.extend(PHASES.iter().map(|phase| ((*phase).to_owned(), LifecycleFile::Link("lifecycle".to_owned()))));
-    LifecycleBundle { version: env!("CARGO_PKG_VERSION").to_owned(), apis: LifecycleApis::of_fnpack(), target: embedded::target(), files }
+    LifecycleBundle { version: env!("CARGO_PKG_VERSION").to_owned(), apis: apis(), target: embedded::target(), files }
+}
+
+/// What the lifecycle speaks: exactly the versions whose phases its tests walk through.
+fn apis() -> LifecycleApis {
+    let versions = |supported: Vec<String>| ApiVersions { deprecated: Vec::new(), supported };
+    LifecycleApis {
+        buildpack: versions(BuildpackApi::supported().map(|version| version.to_string()).collect()),
+        platform: versions(PlatformApi::supported().map(|version| version.to_string()).collect()),
+    }
 }
 
 /// Shows a builder.

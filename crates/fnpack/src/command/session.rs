@@ -42,7 +42,7 @@ impl<'a> Session<'a> {
             CommandError::message(Class::Usage, "there is no home folder to keep the store in").hint("name a folder with `--store DIR` or FNPACK_STORE")
         })?;
         let xattr = OverlayXattr::here();
-        let options = StoreOptions::new(&IdMapping::current()?.key(), xattr);
+        let options = StoreOptions::new(&IdMapping::current()?.key(), store_xattr(xattr));
         let store = Store::open(&settings.store, options)?;
         let surroundings =
             Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates.clone(), proxy: settings.proxy.clone() };
@@ -82,5 +82,12 @@ fn docker_config(path: &Path) -> Result<Arc<dyn Credentials>, ConnectError> {
         Ok(bytes) => Ok(Arc::new(DockerConfig::parse(&bytes, path.display().to_string())?)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Arc::new(Anonymous)),
         Err(error) => Err(ConnectError::Unreadable(error)),
+    }
+}
+
+fn store_xattr(xattr: OverlayXattr) -> fnpack_core::store::OverlayXattr {
+    match xattr {
+        OverlayXattr::Trusted => fnpack_core::store::OverlayXattr::Trusted,
+        OverlayXattr::User => fnpack_core::store::OverlayXattr::User,
     }
 }

@@ -23,6 +23,8 @@ pub(super) fn check(deep: bool, session: &Session<'_>) -> Result<(), CommandErro
 pub(super) fn collect(dry_run: bool, session: &Session<'_>) -> Result<(), CommandError> {
     let report = session.bench.store.gc(&GcOptions { dry_run, ..GcOptions::default() })?;
     let verb = if dry_run { "would go" } else { "removed" };
-    session.ui.result(&format!("{} {verb}: {report}", bytes(report.bytes)));
+    let (blobs, snapshots, folders) = (report.blobs.len(), report.snapshots.len(), report.folders.len());
+    let what = format!("{blobs} blobs, {snapshots} unpacked layers, {folders} cached layers, {} notes, leftovers of {} dead processes", report.records, report.scratch);
+    session.ui.result(&format!("{} {verb}: {what}", bytes(report.bytes)));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Keeps the layers that a buildpack wants back in the next build.
 
-use super::metadata::{folder, record};
+use super::metadata::folder;
 use super::{ExportError, ExportInput};
 use crate::lifecycle::built::{BuiltBuildpack, BuiltLayer};
 use crate::lifecycle::cache_volume::{CacheVolume, CacheVolumeError, Staging};
@@ -52,5 +52,5 @@ fn save(
         return Err(CacheError::Contents(ExportError::CachedWithoutContents { layer }));
     }
     let contents = folder(input, &layers_folder(&buildpack.id).join(&layer.name)).map_err(CacheError::Contents)?;
-    Ok(record(layer, staging.add(&contents).map_err(CacheError::Volume)?))
+    Ok(BuildpackLayerRecord::of(layer, staging.add(&contents).map_err(CacheError::Volume)?.to_string()))
 }
