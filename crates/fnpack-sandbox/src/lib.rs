@@ -21,6 +21,7 @@
 //! Linux 5.12 is needed (`mount_setattr`), 5.11 for overlays without root; 6.5 is better
 //! (`lowerdir+`).
 
+mod attached;
 mod capabilities;
 mod channel;
 mod command;
@@ -46,6 +47,7 @@ mod system;
 mod test_needs;
 mod user_namespace;
 
+pub use attached::{Attached, own_mounts};
 pub use error::SandboxError;
 pub use overlay::{Overlay, OverlayXattr, Upper};
 pub use plan::{Capabilities, Mount, Network, RootPlan, SandboxPlan, Seccomp, Stdio, User};

@@ -1,5 +1,6 @@
 //! Whose fault each failure is, and what to do next: every error of the library, once.
 
+use fnpack_core::lifecycle::{build, detect, export};
 use fnpack_core::pipeline::{ConnectError, FindError, PipelineError};
 use fnpack_core::{accounts, archive, builder, dockerfile, executor, rebase, reference, registry, root, source, store};
 use fnpack_sandbox::SandboxError;
@@ -136,8 +137,84 @@ impl From<PipelineError> for CommandError {
             PipelineError::Dockerfile(error) => (*error).into(),
             PipelineError::Folder(error) => error.into(),
             PipelineError::Executor(error) => error.into(),
-            error @ PipelineError::Platform(_) => Self::new(Class::Machine, error),
+            PipelineError::Sandbox(error) => error.into(),
+            PipelineError::Reference(error) => error.into(),
+            PipelineError::Detect(error) => error.into(),
+            PipelineError::Build(error) => error.into(),
+            PipelineError::Export(error) => error.into(),
+            error @ (PipelineError::Platform(_) | PipelineError::Restore(_) | PipelineError::Prepare(_)) => Self::new(Class::Machine, error),
+            error @ (PipelineError::NoCommonApi { .. } | PipelineError::NoRunImage { .. } | PipelineError::NoBuildpacks { .. }) => {
+                Self::new(Class::Configuration, error).hint("make the builder anew with `fnpack builder create`")
+            }
         }
+    }
+}
+
+impl From<detect::DetectError> for CommandError {
+    fn from(error: detect::DetectError) -> Self {
+        let details = match &error {
+            detect::DetectError::NoGroup { results, .. } => results.iter().flat_map(describe).collect(),
+            _ => Vec::new(),
+        };
+        let class = match &error {
+            detect::DetectError::NoGroup { .. } => Class::YourCode,
+            detect::DetectError::Executor { .. } | detect::DetectError::Scratch { .. } => Class::Machine,
+            _ => Class::Configuration,
+        };
+        Self::new(class, error).details(details).hint("name the folder that has the function's source; `-v` shows all that the buildpacks printed")
+    }
+}
+
+/// What a buildpack answered and said.
+fn describe(result: &detect::DetectResult) -> Vec<String> {
+    use detect::Outcome;
+    let module = &result.module;
+    let said = result.last_line().unwrap_or_else(|| "it said nothing".to_owned());
+    match &result.outcome {
+        Outcome::Passed(_) => vec![format!("{module}  passed")],
+        Outcome::Declined => vec![format!("{module}  declined: {said}")],
+        Outcome::Errored { status, hint } => {
+            let mut lines = vec![format!("{module}  failed ({status}): {said}")];
+            lines.extend(hint.map(|hint| format!("  {hint}")));
+            lines
+        }
+        Outcome::CannotStart(error) => chain(module, error),
+        Outcome::InvalidPlan(error) => chain(module, error),
+        Outcome::Unsupported { targets, wanted } => vec![format!("{module}  is made for {targets}, not for {wanted}")],
+    }
+}
+
+fn chain(module: &builder::ModuleId, error: &dyn std::error::Error) -> Vec<String> {
+    let mut lines = vec![format!("{module}  {error}")];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        lines.push(format!("  {error}"));
+        cause = error.source();
+    }
+    lines
+}
+
+impl From<build::BuildError> for CommandError {
+    fn from(error: build::BuildError) -> Self {
+        use build::BuildError as Error;
+        let (class, hint) = match &error {
+            Error::Failed { .. } => (Class::YourCode, Some("its own messages are above")),
+            Error::Output { .. } | Error::CannotStart { .. } | Error::Buildpack(_) => (Class::YourCode, Some("tell the buildpack's author, or correct it if it is yours")),
+            Error::Environment(_) => (Class::Configuration, None),
+            Error::Executor { .. } | Error::Folder(_) => (Class::Machine, None),
+        };
+        with_hint(Self::new(class, error), hint)
+    }
+}
+
+impl From<export::ExportError> for CommandError {
+    fn from(error: export::ExportError) -> Self {
+        use export::ExportError as Error;
+        let class = match &error {
+            Error::Layer { .. } | Error::Layers(_) | Error::App(_) | Error::Sbom { .. } => Class::Machine,
+            _ => Class::YourCode,
+        };
+        Self::new(class, error)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use fnpack_sandbox::{Capabilities, Mount, Overlay, OverlayXattr, RootPlan, Sandbox, SandboxError, SandboxPlan, Seccomp, Stdio, Upper};
 
@@ -35,13 +37,19 @@ pub struct SandboxExecutor {
     mounts: Vec<Mount>,
     init: PathBuf,
     runs: AtomicU64,
+    busy: Mutex<Duration>,
 }
 
 impl SandboxExecutor {
     /// `init` is the program that becomes a sandbox's first process ([`SandboxPlan::init`]); `mounts` are
     /// made in every sandbox.
     pub fn new(root: SandboxRoot, mounts: Vec<Mount>, init: PathBuf) -> Self {
-        Self { root, mounts, init, runs: AtomicU64::new(0) }
+        Self { root, mounts, init, runs: AtomicU64::new(0), busy: Mutex::default() }
+    }
+
+    /// How long commands ran, from their start to their end; making the sandboxes is not counted.
+    pub fn busy(&self) -> Duration {
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The whole sandbox of a command, as a value.
@@ -107,7 +115,10 @@ impl Executor for SandboxExecutor {
             error => set_up(Box::new(error)),
         };
         let mut sandbox = Sandbox::spawn(&plan).map_err(failed)?;
-        match sandbox.wait(output).map_err(failed)? {
+        let started = Instant::now();
+        let status = sandbox.wait(output);
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) += started.elapsed();
+        match status.map_err(failed)? {
             fnpack_sandbox::ExitStatus::Code(code) => Ok(ExitStatus::Code(code)),
             fnpack_sandbox::ExitStatus::Signal(signal) => Ok(ExitStatus::Signal(signal)),
         }

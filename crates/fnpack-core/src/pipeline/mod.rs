@@ -9,9 +9,11 @@ mod cache;
 mod dockerfile;
 mod images;
 mod known_layers;
+mod open_builder;
 mod platform;
 mod registry;
 mod report;
+mod site;
 mod surroundings;
 
 use fnpack_sandbox::OverlayXattr;
@@ -39,6 +41,8 @@ pub struct Workbench<'a> {
     pub surroundings: Surroundings,
     /// Where overlayfs keeps its marks.
     pub xattr: OverlayXattr,
+    /// Whether only one id is mapped, so that files cannot have several owners.
+    pub single_id: bool,
     /// What images are looked for.
     pub target: Target,
     /// Is told how it goes.
@@ -69,6 +73,29 @@ pub enum PipelineError {
     Folder(#[from] crate::root::RootError),
     #[error(transparent)]
     Executor(#[from] crate::executor::ExecutorError),
+    #[error(transparent)]
+    Sandbox(#[from] fnpack_sandbox::SandboxError),
+    #[error(transparent)]
+    Reference(#[from] crate::reference::ReferenceError),
+    #[error(transparent)]
+    Detect(#[from] crate::lifecycle::detect::DetectError),
+    #[error(transparent)]
+    Restore(#[from] crate::lifecycle::restore::RestoreError),
+    #[error(transparent)]
+    Build(#[from] crate::lifecycle::build::BuildError),
+    #[error(transparent)]
+    Export(#[from] crate::lifecycle::export::ExportError),
+    #[error("cannot prepare the folders of the build")]
+    Prepare(#[from] std::io::Error),
+    /// Its lifecycle is of another age.
+    #[error("the builder `{builder}` speaks the Platform APIs {versions}, of which fnpack knows none")]
+    NoCommonApi { builder: String, versions: String },
+    /// It does not say what to build for.
+    #[error("the builder `{builder}` names no run image")]
+    NoRunImage { builder: String },
+    /// Its folders are not those of a builder.
+    #[error("the builder has no folder `{folder}`")]
+    NoBuildpacks { folder: &'static str },
 }
 
 impl Workbench<'_> {

@@ -30,7 +30,8 @@ pub(super) struct Session<'a> {
 /// process that did the work in our place.
 pub(super) fn enter_user_namespace() -> Result<Option<ExitCode>, CommandError> {
     match fnpack_sandbox::enter(&EnterPlan::default())? {
-        Entered::Here(_) => Ok(None),
+        // Mounts of a build are this process's own, and end with it.
+        Entered::Here(_) => fnpack_sandbox::own_mounts().map(|()| None).map_err(CommandError::from),
         Entered::Finished(status) => Ok(Some(ExitCode::from(u8::try_from(status.shell_code()).unwrap_or(u8::MAX)))),
     }
 }
@@ -42,12 +43,13 @@ impl<'a> Session<'a> {
             CommandError::message(Class::Usage, "there is no home folder to keep the store in").hint("name a folder with `--store DIR` or FNPACK_STORE")
         })?;
         let xattr = OverlayXattr::here();
-        let options = StoreOptions::new(&IdMapping::current()?.key(), store_xattr(xattr));
+        let mapping = IdMapping::current()?;
+        let options = StoreOptions::new(&mapping.key(), store_xattr(xattr));
         let store = Store::open(&settings.store, options)?;
         let surroundings =
             Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates.clone(), proxy: settings.proxy.clone() };
         let registry = (!global.offline).then(|| Registry::new(move || connect(&settings)));
-        let bench = Workbench { store, registry, surroundings, xattr, target: Target::of_this_program(), report: ui };
+        let bench = Workbench { store, registry, surroundings, xattr, single_id: matches!(mapping, IdMapping::Single { .. }), target: Target::of_this_program(), report: ui };
         Ok(Self { ui, bench })
     }
 
