@@ -1,0 +1,179 @@
+//! Layers over one another, by overlayfs.
+//!
+//! Mounted through the new mount interface, one `lowerdir+` for each layer: the kernel acknowledges
+//! or refuses every single layer, so the number that came to be is the number asked for. (`mount(2)`
+//! cuts its options at one page and reports success for the layers that fitted.) Kernels before 6.5
+//! lack `lowerdir+`: see [`legacy`].
+//!
+//! Layers are named to the kernel by `/proc/self/fd/<n>`: short, whatever characters the path has,
+//! and a missing folder is an error with its name before anything is mounted.
+
+mod legacy;
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::text;
+use crate::{SandboxError, mount, syscall};
+
+/// `OVL_MAX_STACK` of the kernel.
+const MOST_LAYERS: usize = 500;
+
+/// Redirects are neither made nor followed, so a renamed folder is a copied folder, and a layer
+/// holds all of what it says: what `redirect_dir=off,metacopy=off,index=off` promises, and that also
+/// for layers that already have redirects. (`redirect_dir=off` itself cannot stand beside `userxattr`.)
+const OPTIONS: [(&str, &str); 3] = [("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off")];
+
+/// Read-only folders over one another and, if it is to be written, a folder for the changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overlay {
+    /// The read-only layers, topmost first.
+    #[serde(with = "text::list")]
+    pub lowers: Vec<PathBuf>,
+    /// Where changes go. Without it the overlay is read-only.
+    pub upper: Option<Upper>,
+    /// Where overlayfs keeps its notes.
+    pub xattr: OverlayXattr,
+}
+
+/// Where the changes to an overlay go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upper {
+    /// The folder that receives the changes.
+    #[serde(with = "text::one")]
+    pub folder: PathBuf,
+    /// An empty folder on the same file system, used by no other overlay at the same time.
+    #[serde(with = "text::one")]
+    pub work: PathBuf,
+}
+
+/// The class of extended attributes in which overlayfs keeps its notes (opaque folders and such).
+/// Layers written with one are not understood with the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverlayXattr {
+    /// `trusted.overlay.*`: only for root of the initial user namespace.
+    Trusted,
+    /// `user.overlay.*`: everywhere else, Linux 5.11.
+    User,
+}
+
+impl OverlayXattr {
+    /// The one that this process can use.
+    pub fn here() -> Self {
+        if rustix::process::geteuid().is_root() && crate::user_namespace::is_initial() { Self::Trusted } else { Self::User }
+    }
+}
+
+impl Overlay {
+    /// The layers as one folder, reached by the descriptor returned and by nothing else: the mount
+    /// is attached nowhere and is gone when the descriptor is closed, however this process ends.
+    ///
+    /// The number of layers is as asked for, see the module's text.
+    pub fn view(&self) -> Result<OwnedFd, SandboxError> {
+        if self.lowers.len() > MOST_LAYERS {
+            return Err(SandboxError::TooManyLayers { count: self.lowers.len(), limit: MOST_LAYERS });
+        }
+        match (self.lowers.as_slice(), &self.upper) {
+            // The kernel refuses an overlay of a single folder.
+            ([only], None) => read_only(only),
+            _ => match self.view_by_layers()? {
+                Some(view) => Ok(view),
+                None => legacy::view(self),
+            },
+        }
+    }
+
+    /// `None` where the kernel knows no `lowerdir+`.
+    fn view_by_layers(&self) -> Result<Option<OwnedFd>, SandboxError> {
+        let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(|errno| self.refused(None, errno))?;
+        let refused = |errno| self.refused(Some(&context), errno);
+        let folders = self.open_folders()?;
+        for lower in &folders.lowers {
+            match fsconfig_set_string(&context, "lowerdir+", proc_path(lower)) {
+                Err(Errno::INVAL) if !knows_single_layers(&context) => return Ok(None),
+                result => result.map_err(refused)?,
+            }
+        }
+        if let Some((upper, work)) = &folders.upper {
+            fsconfig_set_string(&context, "upperdir", proc_path(upper)).map_err(refused)?;
+            fsconfig_set_string(&context, "workdir", proc_path(work)).map_err(refused)?;
+        }
+        for (name, value) in OPTIONS {
+            fsconfig_set_string(&context, name, value).map_err(refused)?;
+        }
+        if self.xattr == OverlayXattr::User {
+            fsconfig_set_flag(&context, "userxattr").map_err(refused)?;
+        }
+        fsconfig_create(&context).map_err(refused)?;
+        // Device nodes of an image are never to work, not even where root unpacked them.
+        fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_NODEV).map(Some).map_err(refused)
+    }
+
+    fn open_folders(&self) -> Result<Folders, SandboxError> {
+        let upper = match &self.upper {
+            Some(upper) => Some((open_folder(&upper.folder)?, open_folder(&upper.work)?)),
+            None => None,
+        };
+        Ok(Folders { lowers: self.lowers.iter().map(|path| open_folder(path)).collect::<Result<_, _>>()?, upper })
+    }
+
+    fn refused(&self, context: Option<&OwnedFd>, source: Errno) -> SandboxError {
+        let message = context.map(messages).unwrap_or_default();
+        SandboxError::Overlay { count: self.lowers.len(), message, source }
+    }
+}
+
+struct Folders {
+    lowers: Vec<OwnedFd>,
+    upper: Option<(OwnedFd, OwnedFd)>,
+}
+
+fn open_folder(path: &Path) -> Result<OwnedFd, SandboxError> {
+    rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|source| SandboxError::Layer { path: path.to_owned(), source })
+}
+
+fn read_only(path: &Path) -> Result<OwnedFd, SandboxError> {
+    let failed = |source| SandboxError::Layer { path: path.to_owned(), source };
+    let tree = mount::copy(path).map_err(failed)?;
+    let attributes = syscall::ATTRIBUTE_READ_ONLY | syscall::ATTRIBUTE_NO_DEVICES;
+    syscall::set_mount_attributes(&tree, attributes).map_err(failed)?;
+    // A file can be copied too, but it is no layer; and the caller wants to look names up in it.
+    rustix::fs::openat(&tree, ".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?;
+    Ok(tree)
+}
+
+fn proc_path(folder: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", folder.as_raw_fd())
+}
+
+/// Whether a refused `lowerdir+` was refused for what it names. A kernel that does not know the
+/// option says so in its log; some say nothing, those are old.
+fn knows_single_layers(context: &OwnedFd) -> bool {
+    let messages = messages(context);
+    !messages.is_empty() && !messages.to_lowercase().contains("unknown parameter")
+}
+
+/// What the kernel wrote into the log of a mount in the making.
+fn messages(context: &OwnedFd) -> String {
+    let mut lines = Vec::new();
+    let mut buffer = [0; 1024];
+    while let Ok(count) = rustix::io::read(context, &mut buffer) {
+        let line = String::from_utf8_lossy(buffer.get(..count).unwrap_or_default()).trim_end().to_owned();
+        // The first two characters are the class: "e " for an error.
+        lines.push(line.get(2..).unwrap_or_default().to_owned());
+        if count == 0 || lines.len() > 8 {
+            break;
+        }
+    }
+    lines.join("; ")
+}
+
+#[cfg(test)]
+mod tests;
