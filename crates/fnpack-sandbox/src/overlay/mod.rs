@@ -76,13 +76,23 @@ impl Overlay {
     ///
     /// The number of layers is as asked for, see the module's text.
     pub fn view(&self) -> Result<OwnedFd, SandboxError> {
+        self.view_with(&[])
+    }
+
+    /// The same, but the kernel does not sync the whole file system of the upper folder when the view ends: for
+    /// who syncs once behind many views. The work folder is used up by it.
+    pub fn view_unsynced(&self) -> Result<OwnedFd, SandboxError> {
+        self.view_with(&["volatile"])
+    }
+
+    fn view_with(&self, flags: &[&str]) -> Result<OwnedFd, SandboxError> {
         if self.lowers.len() > MOST_LAYERS {
             return Err(SandboxError::TooManyLayers { count: self.lowers.len(), limit: MOST_LAYERS });
         }
         match (self.lowers.as_slice(), &self.upper) {
             // The kernel refuses an overlay of a single folder.
             ([only], None) => read_only(only),
-            _ => match self.view_by_layers()? {
+            _ => match self.view_by_layers(flags)? {
                 Some(view) => Ok(view),
                 None => legacy::view(self),
             },
@@ -90,7 +100,7 @@ impl Overlay {
     }
 
     /// `None` where the kernel knows no `lowerdir+`.
-    fn view_by_layers(&self) -> Result<Option<OwnedFd>, SandboxError> {
+    fn view_by_layers(&self, flags: &[&str]) -> Result<Option<OwnedFd>, SandboxError> {
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(|errno| self.refused(None, errno))?;
         let refused = |errno| self.refused(Some(&context), errno);
         let folders = self.open_folders()?;
@@ -109,6 +119,9 @@ impl Overlay {
         }
         if self.xattr == OverlayXattr::User {
             fsconfig_set_flag(&context, "userxattr").map_err(refused)?;
+        }
+        for flag in flags {
+            fsconfig_set_flag(&context, flag).map_err(refused)?;
         }
         fsconfig_create(&context).map_err(refused)?;
         // Device nodes of an image are never to work, not even where root unpacked them.
