@@ -6,6 +6,7 @@ use crate::digest::{DiffId, Digest};
 use crate::image::{Blob, BlobSink, BlobSource, Descriptor, Image, ImageConfig, Layer, MemoryBlobs, media_type};
 use crate::reference::Reference;
 use crate::target::Target;
+use testkit::needs::missing;
 
 mod collection;
 mod crash;
@@ -21,6 +22,11 @@ struct Home {
 impl Home {
     fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// For tests that do the same a hundred times: a sync costs nothing there.
+    fn in_memory() -> Self {
+        Self { folder: tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap() }
     }
 
     fn path(&self) -> PathBuf {
@@ -62,7 +68,7 @@ impl FaultPoint for DiesAfter {
 
 fn options() -> StoreOptions {
     let single_id = !rustix::process::geteuid().is_root();
-    StoreOptions { single_id, ..StoreOptions::new("root", OverlayXattr::Trusted) }
+    StoreOptions { single_id, ..StoreOptions::new(&IdMapping::Initial, OverlayXattr::here()) }
 }
 
 fn target() -> Target {
@@ -139,7 +145,8 @@ fn is_readable(store: &Store, reference: &str) -> bool {
 }
 
 fn names_in(path: impl AsRef<Path>) -> Vec<String> {
-    let mut names: Vec<_> = fs_err::read_dir(path.as_ref()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> =
+        fs_err::read_dir(path.as_ref()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -150,11 +157,7 @@ fn can_mount() -> bool {
     let store = home.open();
     let two = image(&[&[("a", "1")], &[("b", "2")]]);
     match store.snapshot(&two, &quiet) {
-        Err(StoreError::View { source, .. }) if source.kind() == std::io::ErrorKind::PermissionDenied => {
-            assert!(std::env::var_os("CI").is_none(), "CI can mount overlays");
-            eprintln!("skipped: no right to mount an overlay");
-            false
-        }
+        Err(StoreError::View { source, .. }) => !missing(false, &source.to_string()),
         result => result.is_ok() || panic!("{result:?}"),
     }
 }

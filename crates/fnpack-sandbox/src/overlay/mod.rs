@@ -121,7 +121,7 @@ impl Overlay {
             fsconfig_set_flag(&context, "userxattr").map_err(refused)?;
         }
         for flag in flags {
-            fsconfig_set_flag(&context, flag).map_err(refused)?;
+            fsconfig_set_flag(&context, *flag).map_err(refused)?;
         }
         fsconfig_create(&context).map_err(refused)?;
         // Device nodes of an image are never to work, not even where root unpacked them.
