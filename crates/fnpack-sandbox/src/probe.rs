@@ -90,8 +90,7 @@ fn cgroup() -> Fact {
 fn apparmor() -> Fact {
     let switch = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
     let restricted = fs_err::read_to_string(switch).is_ok_and(|text| text.trim() == "1");
-    let result =
-        if restricted { Err("user namespaces are restricted".to_owned()) } else { Ok("no restriction of user namespaces".to_owned()) };
+    let result = if restricted { Err("user namespaces are restricted".to_owned()) } else { Ok("no restriction of user namespaces".to_owned()) };
     let remedy = "give fnpack an AppArmor profile with `userns,`, or `sysctl kernel.apparmor_restrict_unprivileged_userns=0`";
     // Profiles may allow it all the same: the trial decides.
     fact("AppArmor", false, result, remedy)
@@ -103,12 +102,7 @@ fn subordinate_ids() -> Fact {
     let (uids, gids) = (lent("/etc/subuid"), lent("/etc/subgid"));
     let found = format!("{uids} users, {gids} groups");
     let result = if uids.min(gids) >= 65_535 { Ok(found) } else { Err(found) };
-    fact(
-        "subordinate ids",
-        false,
-        result,
-        "`usermod --add-subuids 100000-165535 --add-subgids 100000-165535 <user>`: `RUN` steps need more than one id",
-    )
+    fact("subordinate ids", false, result, "`usermod --add-subuids 100000-165535 --add-subgids 100000-165535 <user>`: `RUN` steps need more than one id")
 }
 
 fn helpers() -> Fact {
@@ -238,9 +232,7 @@ mod tests {
 
     #[test]
     fn kernel_versions_are_told_from_the_release() {
-        for (release, version) in
-            [("6.18.44-fc-v595", Some((6, 18))), ("5.12", Some((5, 12))), ("5.4.0-1-amd64", Some((5, 4))), ("odd", None)]
-        {
+        for (release, version) in [("6.18.44-fc-v595", Some((6, 18))), ("5.12", Some((5, 12))), ("5.4.0-1-amd64", Some((5, 4))), ("odd", None)] {
             assert_eq!(version_of(release), version, "{release}");
         }
     }
