@@ -1,2 +1,148 @@
-//! buildpack-golang.
-fn main() {}
+//! The Go buildpack for Apache Pulsar functions: `bin/detect` and `bin/build` are links to this one program.
+//!
+//! It takes modules whose main package calls `pf.Start`, and leaves in the application folder nothing but one
+//! static binary. Settings are read from the platform's environment, see [`settings`]; what it records of the
+//! function is in [`labels`].
+
+mod build;
+mod build_constraint;
+mod build_info;
+mod elf;
+mod error;
+mod go_command;
+mod inputs;
+mod labels;
+mod module_file;
+mod platform;
+mod project;
+mod settings;
+mod source_file;
+mod target_variables;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use libcnb::Buildpack;
+use libcnb::build::{BuildContext, BuildResult, BuildResultBuilder};
+use libcnb::data::launch::{Label, Launch, LaunchBuilder, ProcessBuilder};
+use libcnb::data::layer::LayerName;
+use libcnb::data::{layer_name, process_type};
+use libcnb::detect::{DetectContext, DetectResult, DetectResultBuilder};
+use libcnb::generic::GenericMetadata;
+use libcnb::layer::{CachedLayerDefinition, InvalidMetadataAction, LayerRef, LayerState, RestoredLayerAction};
+
+use build::{BuildRequest, LayerFolders, Record};
+use build_constraint::BuildTags;
+use error::GolangError;
+use platform::GolangPlatform;
+use settings::Settings;
+
+fn main() -> ExitCode {
+    match target_variables::run_again_with_defaults() {
+        Ok(()) => run(),
+        Err(error) => {
+            say_error(&format!("start the buildpack again with its target variables: {error}"));
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn run() {
+    libcnb::buildpack_main!(GolangBuildpack);
+    main();
+}
+
+struct GolangBuildpack;
+
+impl Buildpack for GolangBuildpack {
+    type Platform = GolangPlatform;
+    type Metadata = GenericMetadata;
+    type Error = GolangError;
+
+    fn detect(&self, context: DetectContext<Self>) -> libcnb::Result<DetectResult, GolangError> {
+        let variables = context.platform.variables();
+        let settings = Settings::from_variables(&variables).map_err(GolangError::Settings)?;
+        let tags = BuildTags::new(&context.target.os, &context.target.arch, &variables);
+        match project::find(&context.app_dir, settings.target.as_deref(), &tags).map_err(GolangError::Look)? {
+            Ok(_) => DetectResultBuilder::pass().build(),
+            Err(absent) => {
+                say(&absent.to_string());
+                DetectResultBuilder::fail().build()
+            }
+        }
+    }
+
+    fn build(&self, context: BuildContext<Self>) -> libcnb::Result<BuildResult, GolangError> {
+        let variables = context.platform.variables();
+        let function = function_layer(&context)?;
+        let request = BuildRequest {
+            application: context.app_dir.clone(),
+            settings: Settings::from_variables(&variables).map_err(GolangError::Settings)?,
+            variables,
+            target: context.target.clone(),
+            layers: LayerFolders {
+                toolchain: cache_layer(&context, layer_name!("toolchain"))?,
+                modules: cache_layer(&context, layer_name!("modules"))?,
+                build_cache: cache_layer(&context, layer_name!("build-cache"))?,
+                function: function.path(),
+            },
+            earlier: match &function.state {
+                LayerState::Restored { cause } => Some(cause.clone()),
+                LayerState::Empty { .. } => None,
+            },
+        };
+        let record = build::build(&request, &mut say)?;
+        let artifact = build::leave_only_the_function(&request)?;
+        let launch = launch(&artifact, labels::labels(&record, &artifact, &request.target.arch));
+        function.write_metadata(record)?;
+        BuildResultBuilder::new().launch(launch).build()
+    }
+
+    fn on_error(&self, error: libcnb::Error<GolangError>) {
+        match error {
+            libcnb::Error::BuildpackError(error) => say_error(&error.explained()),
+            other => say_error(&other.to_string()),
+        }
+    }
+}
+
+/// The last binary, with what it was made of.
+fn function_layer(context: &BuildContext<GolangBuildpack>) -> libcnb::Result<LayerRef<GolangBuildpack, (), Record>, GolangError> {
+    context.cached_layer(
+        layer_name!("function"),
+        CachedLayerDefinition {
+            build: false,
+            launch: false,
+            invalid_metadata_action: &|_| InvalidMetadataAction::DeleteLayer,
+            restored_layer_action: &|record: &Record, _| (RestoredLayerAction::KeepLayer, record.clone()),
+        },
+    )
+}
+
+/// A folder that Go itself keeps in order, and that any later build may start from.
+fn cache_layer(context: &BuildContext<GolangBuildpack>, name: LayerName) -> libcnb::Result<PathBuf, GolangError> {
+    let definition = CachedLayerDefinition {
+        build: false,
+        launch: false,
+        invalid_metadata_action: &|_| InvalidMetadataAction::DeleteLayer,
+        restored_layer_action: &|_: &GenericMetadata, _| RestoredLayerAction::KeepLayer,
+    };
+    Ok(context.cached_layer(name, definition)?.path())
+}
+
+fn launch(artifact: &Path, labels: Vec<Label>) -> Launch {
+    let command = [artifact.to_string_lossy()];
+    let process = ProcessBuilder::new(process_type!("function"), command).default(true).build();
+    LaunchBuilder::new().process(process).labels(labels).build()
+}
+
+/// For who reads the build's output; nobody is left to tell if it is closed.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn say_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "ERROR: {text}");
+}

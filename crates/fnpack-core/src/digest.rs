@@ -98,6 +98,13 @@ address! {
     ChainId
 }
 
+/// An unpacked layer, taken as a blob, has its diff ID for digest.
+impl From<DiffId> for Digest {
+    fn from(diff_id: DiffId) -> Self {
+        Self(diff_id.0)
+    }
+}
+
 impl ChainId {
     /// The chain IDs of a list of layers, lowest first: one for each layer.
     pub fn chain(diff_ids: &[DiffId]) -> Vec<ChainId> {

@@ -6,14 +6,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod archive;
 pub mod builder;
 pub mod digest;
 pub mod dockerfile;
 pub mod executor;
 pub mod image;
+pub mod inspect;
 pub mod layers;
 pub mod lifecycle;
+pub mod pipeline;
 pub mod rebase;
 pub mod reference;
 pub mod registry;

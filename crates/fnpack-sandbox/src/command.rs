@@ -27,6 +27,7 @@ pub(crate) fn main(plan: &SandboxPlan, single_id: bool, failed: OwnedFd) -> ! {
 }
 
 fn execute(plan: &SandboxPlan, single_id: bool) -> std::result::Result<std::convert::Infallible, SandboxError> {
+    syscall::restore_all_signals().map_err(SandboxError::process("restore signals"))?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let user = &plan.user;
     let unusable = |source| SandboxError::Credentials { uid: user.uid, gid: user.gid, source };
@@ -36,8 +37,7 @@ fn execute(plan: &SandboxPlan, single_id: bool) -> std::result::Result<std::conv
     capabilities::limit(plan.capabilities).map_err(|source| SandboxError::Capabilities { source })?;
     become_user(user, single_id).map_err(unusable)?;
     capabilities::keep(plan.capabilities, user.uid).map_err(|source| SandboxError::Capabilities { source })?;
-    rustix::process::chdir(&plan.working_folder)
-        .map_err(|source| SandboxError::WorkingFolder { path: plan.working_folder.clone(), source })?;
+    rustix::process::chdir(&plan.working_folder).map_err(|source| SandboxError::WorkingFolder { path: plan.working_folder.clone(), source })?;
     rustix::thread::set_no_new_privs(true).map_err(|source| SandboxError::Capabilities { source })?;
     if plan.seccomp == Seccomp::Container {
         seccomp::install().map_err(|error| SandboxError::Seccomp { reason: error.to_string() })?;
@@ -68,7 +68,7 @@ fn become_user(user: &User, single_id: bool) -> Result<()> {
 }
 
 /// Returns only if that failed. The standard library looks the program up in the new environment's
-/// `PATH`, and gives it no blocked signal.
+/// `PATH`.
 fn replace_process(plan: &SandboxPlan) -> SandboxError {
     let Some((program, arguments)) = plan.arguments.split_first() else { return SandboxError::Vanished };
     let error = Command::new(program).args(arguments).env_clear().envs(&plan.environment).exec();
@@ -84,7 +84,5 @@ fn exists(plan: &SandboxPlan) -> bool {
     if program.as_bytes().contains(&b'/') {
         return Path::new(program).exists();
     }
-    plan.environment
-        .get(std::ffi::OsStr::new("PATH"))
-        .is_some_and(|path| std::env::split_paths(path).any(|folder| folder.join(program).exists()))
+    plan.environment.get(std::ffi::OsStr::new("PATH")).is_some_and(|path| std::env::split_paths(path).any(|folder| folder.join(program).exists()))
 }

@@ -42,8 +42,7 @@ fn run(channel: &Channel, plan: &SandboxPlan, stage: &OwnedFd) -> Result<(), San
         loopback::switch_on().map_err(|source| SandboxError::Network { source })?;
     }
     // From here on others live in this namespace, and `/proc/1` is not theirs to look into.
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(SandboxError::process("close the first process to others"))?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(SandboxError::process("close the first process to others"))?;
     let command = start(plan, single_id)?;
     report_start(channel, command, stubs)?;
     release_stdio()?;

@@ -65,8 +65,7 @@ fn run(channel: &Channel) -> Result<(), SandboxError> {
     if rustix::process::getppid().map(Pid::as_raw_pid) != Some(order.caller) {
         return Err(SandboxError::Vanished);
     }
-    let alive =
-        rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).map_err(SandboxError::process("open the stage"))?;
+    let alive = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).map_err(SandboxError::process("open the stage"))?;
     match syscall::fork().map_err(SandboxError::process("start the first process of the sandbox"))? {
         Fork::Child => init::main(channel, &order.plan, &alive),
         Fork::Parent(init) => {

@@ -1,3 +1,4 @@
 //! Test environment of fnpack; never shipped.
 
 pub mod needs;
+pub mod registry;

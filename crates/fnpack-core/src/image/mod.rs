@@ -11,12 +11,14 @@
 mod blob;
 mod config;
 mod manifest;
+mod verify;
 
 use std::sync::Arc;
 
 pub use blob::{Blob, BlobSink, BlobSource, MemoryBlobs, PendingBlob};
 pub use config::{ContainerConfig, History, ImageConfig, RootFs};
 pub use manifest::{Descriptor, Index, Manifest, Platform, media_type};
+pub use verify::{BlobError, VerifiedReader, copy_verified};
 
 use crate::digest::{ChainId, DiffId, Digest};
 use crate::target::Target;

@@ -14,7 +14,7 @@
 //! - device nodes that may not be made are left out and counted; 0:0 always, as overlayfs would read
 //!   it as a deletion
 
-mod archive;
+pub(crate) mod archive;
 mod pax;
 mod place;
 

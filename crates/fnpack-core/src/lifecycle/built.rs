@@ -9,14 +9,16 @@ use super::files::launch::{Label, Process, Slice};
 pub struct Built {
     /// The buildpacks that took part, in group order.
     pub buildpacks: Vec<BuiltBuildpack>,
-    /// Process types after merging (L92), sorted by type.
+    /// Process types after merging (a later buildpack wins), sorted by type.
     pub processes: Vec<Process>,
     /// The type that is started by default, if a buildpack named one.
     pub default_process: Option<String>,
-    /// Image labels in the order given; later ones win (L93).
+    /// Image labels in the order given; later ones win.
     pub labels: Vec<Label>,
-    /// Slices of the application folder, in the order given (L93).
+    /// Slices of the application folder, in the order given; a file belongs to the first that names it.
     pub slices: Vec<Slice>,
+    /// What a buildpack did that had no effect, for the user to see.
+    pub warnings: Vec<String>,
 }
 
 /// One buildpack of the group and what it left in its layers folder.
@@ -32,7 +34,7 @@ pub struct BuiltBuildpack {
     pub homepage: Option<String>,
     /// Sorted by name.
     pub layers: Vec<BuiltLayer>,
-    /// `[metadata]` of store.toml (L97).
+    /// `[metadata]` of store.toml.
     pub store: Option<Table>,
 }
 
@@ -49,6 +51,6 @@ pub struct BuiltLayer {
     pub cache: bool,
     /// `[metadata]` of `<name>.toml`.
     pub metadata: Table,
-    /// Whether the folder is there; a launch layer without one is reused from the previous image (L102).
+    /// Whether the folder is there; a launch layer without one is reused from the previous image.
     pub present: bool,
 }

@@ -1,1 +1,83 @@
-//! registry: being written.
+//! Images in registries: OCI distribution specification 1.1, and what Docker's registries do beside it.
+//!
+//! [`RegistryClient::pull`] gives an [`Image`](crate::image::Image) whose manifest and config are here
+//! and verified, and whose layers are opened when somebody needs them: nobody who only changes a
+//! config or the base of an image moves its layers. [`RegistryClient::push`] sends what the registry
+//! does not have: layers first, then the config, then the manifest, so that nothing ever names what is
+//! not there. Blobs pass through in one stream, without a copy on disk.
+//!
+//! Everything that comes is hostile until its digest says otherwise: documents are bounded, addresses
+//! are checked before they are followed, and passwords go neither over plain HTTP nor to another host.
+//!
+//! Inside, from the bottom: `transport` does one HTTP request, `exchange` adds login (`auth`,
+//! `challenge`), redirects and asking again (`retry`), `pull` and `push` speak the specification.
+
+mod auth;
+mod challenge;
+pub mod credentials;
+mod endpoint;
+mod error;
+mod exchange;
+mod progress;
+mod pull;
+mod push;
+mod refusal;
+mod retry;
+mod settings;
+mod transport;
+mod url;
+
+use std::fmt;
+use std::sync::Arc;
+
+use auth::Authenticator;
+pub use error::{Cause, CertificateFault, LoginTrace, Refusal, RegistryError, Request};
+pub use progress::{Progress, Quiet, Step};
+pub use pull::Resolved;
+pub use push::Pushed;
+pub use retry::Retry;
+pub use settings::{Proxy, Settings, Timeouts};
+use transport::Transport;
+use url::Url;
+
+/// Speaks to registries. Cheap to clone; clones share connections and logins, and may be used from
+/// several threads.
+#[derive(Clone)]
+pub struct RegistryClient(Arc<Client>);
+
+struct Client {
+    transport: Transport,
+    authenticator: Authenticator,
+    insecure_hosts: Vec<String>,
+    retry: Retry,
+    progress: Arc<dyn Progress>,
+}
+
+impl RegistryClient {
+    /// Makes a client; nothing is asked of anybody yet.
+    pub fn new(settings: Settings) -> Result<Self, RegistryError> {
+        let transport = Transport::new(&settings)?;
+        Ok(Self(Arc::new(Client {
+            transport,
+            authenticator: Authenticator::new(settings.credentials, settings.insecure_hosts.clone()),
+            insecure_hosts: settings.insecure_hosts,
+            retry: settings.retry,
+            progress: settings.progress,
+        })))
+    }
+}
+
+impl Client {
+    fn address(&self, registry: &str, path: &str) -> Url {
+        endpoint::address(registry, path, &self.insecure_hosts)
+    }
+}
+
+impl fmt::Debug for RegistryClient {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RegistryClient").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

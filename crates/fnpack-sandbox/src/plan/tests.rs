@@ -4,11 +4,8 @@ use super::*;
 use crate::{OverlayXattr, Upper};
 
 fn plan() -> SandboxPlan {
-    let overlay = Overlay {
-        lowers: vec!["/l2".into(), "/l1".into()],
-        upper: Some(Upper { folder: "/u".into(), work: "/w".into() }),
-        xattr: OverlayXattr::User,
-    };
+    let overlay =
+        Overlay { lowers: vec!["/l2".into(), "/l1".into()], upper: Some(Upper { folder: "/u".into(), work: "/w".into() }), xattr: OverlayXattr::User };
     let mut plan = SandboxPlan::new(RootPlan::Overlay(overlay.clone()), ["sh", "-c", "true"]);
     plan.environment = BTreeMap::from([("PATH".into(), "/bin".into()), ("ODD".into(), OsString::from_vec(vec![0xff, b'x']))]);
     plan.mounts = vec![

@@ -1,2 +1,17 @@
 //! End-to-end tests: the built command, as a user calls it.
-fn main() {}
+//!
+//! They need the right to make namespaces and what `./test` prepares: a Debian root file system in
+//! `$FNPACK_TEST_CACHE`. Without it they skip on a developer's machine and fail in CI.
+
+mod bad_input;
+mod dockerfile;
+mod documents_tree;
+mod environment;
+mod golang;
+mod help;
+mod images;
+mod readme;
+mod rebase;
+mod reproducible;
+mod rootless;
+mod run;

@@ -4,7 +4,8 @@
 //! headers with limits and rules of its own, which differ from those that images are made by.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
+use std::ops::Range;
 
 use rustix::fs::Timespec;
 use tar::{EntryType, GnuExtSparseHeader, Header};
@@ -21,7 +22,7 @@ const MAX_SEGMENTS: usize = 1024 * 1024;
 const MAX_PATH: usize = 4096;
 
 /// Reads a tar entry by entry; between [`Archive::next_member`] calls it reads as the data of the last one.
-pub(super) struct Archive<R> {
+pub(crate) struct Archive<R> {
     reader: R,
     offset: u64,
     /// Data of the current entry not yet read, and the padding behind it.
@@ -33,16 +34,16 @@ pub(super) struct Archive<R> {
 
 /// An entry, extended headers worked in.
 #[derive(Debug)]
-pub(super) struct Member {
-    pub(super) path: Vec<u8>,
-    pub(super) link: Vec<u8>,
-    pub(super) kind: Kind,
+pub(crate) struct Member {
+    pub(crate) path: Vec<u8>,
+    pub(crate) link: Vec<u8>,
+    pub(crate) kind: Kind,
     pub(super) mode: u32,
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) time: Timespec,
     /// The size of the file once it is written.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// Where the data belongs, in a sparse file; one piece in others.
     pub(super) segments: Vec<Segment>,
     pub(super) attributes: Vec<(Vec<u8>, Vec<u8>)>,
@@ -57,7 +58,7 @@ pub(super) struct Segment {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     File,
     HardLink,
     Symlink,
@@ -68,12 +69,17 @@ pub(super) enum Kind {
 }
 
 impl<R: Read> Archive<R> {
-    pub(super) fn new(reader: R, max_headers: u64) -> Self {
+    pub(crate) fn new(reader: R, max_headers: u64) -> Self {
         Self { reader, offset: 0, remaining: 0, padding: 0, headers: 0, max_headers }
     }
 
+    /// The bytes' reader, wherever it stands.
+    pub(crate) fn into_inner(self) -> R {
+        self.reader
+    }
+
     /// The next entry; `None` at the end mark or, as other readers allow, where the bytes end.
-    pub(super) fn next_member(&mut self) -> Result<Option<Member>, ApplyError> {
+    pub(crate) fn next_member(&mut self) -> Result<Option<Member>, ApplyError> {
         let mut extensions = Extensions::default();
         let mut extended = 0_u64;
         loop {
@@ -104,7 +110,7 @@ impl<R: Read> Archive<R> {
     }
 
     /// Reads on to the end of the bytes: what follows the end mark counts for the digest.
-    pub(super) fn drain(&mut self) -> Result<(), ApplyError> {
+    pub(crate) fn drain(&mut self) -> Result<(), ApplyError> {
         let mut buffer = vec![0; 64 * 1024];
         while self.read_some(&mut buffer)? > 0 {}
         Ok(())
@@ -352,6 +358,18 @@ impl<R: Read> Archive<R> {
             None => self.field(field)?,
         };
         u32::try_from(id).ok().filter(|id| *id != u32::MAX).ok_or_else(|| self.malformed("an entry has an owner that is no id"))
+    }
+}
+
+impl<R: Read + Seek> Archive<R> {
+    /// Moves on behind the current entry without reading it; gives where its data is in the archive.
+    pub(crate) fn seek_past_data(&mut self) -> Result<Range<u64>, ApplyError> {
+        let start = self.offset;
+        let end = start.checked_add(self.remaining).ok_or_else(|| self.malformed("an entry is longer than any file"))?;
+        let next = end.checked_add(self.padding).ok_or_else(|| self.malformed("an entry is longer than any file"))?;
+        self.reader.seek(io::SeekFrom::Start(next)).map_err(|source| ApplyError::Read { source })?;
+        (self.offset, self.remaining, self.padding) = (next, 0, 0);
+        Ok(start..end)
     }
 }
 

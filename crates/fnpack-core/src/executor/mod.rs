@@ -5,10 +5,16 @@
 //! pipeline, and no station knows. Paths in a command are those that the command sees; what it reads
 //! and writes is reached by [`crate::root::Root`] handles that the pipeline hands out beside the executor.
 
+mod here;
+mod sandbox;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
+
+pub use here::Here;
+pub use sandbox::{Changes, SandboxExecutor, SandboxRoot, new_upper};
 
 /// A command as a value.
 #[derive(Debug, Clone, PartialEq, Eq)]

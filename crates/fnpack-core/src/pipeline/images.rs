@@ -1,0 +1,81 @@
+//! Where images come from: the store first, then the registry of their name.
+
+use super::{ConnectError, Workbench};
+use crate::digest::Digest;
+use crate::image::Image;
+use crate::reference::Reference;
+use crate::registry::RegistryError;
+use crate::store::StoreError;
+use crate::target::Target;
+
+/// Why an image is not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// It is not in the store, and no registry was asked.
+    #[error("there is no image `{name}` for {target} in the store, and `--offline` keeps from asking a registry")]
+    Offline {
+        /// As users write it.
+        name: String,
+        /// What it was wanted for.
+        target: Target,
+    },
+    /// It is not in the store, and no registry is asked for this.
+    #[error("there is no image `{name}` in the store")]
+    NotStored {
+        /// As users write it.
+        name: String,
+    },
+    /// It is not in the store, and its registry did not give it.
+    #[error("there is no image `{name}` for {target} in the store, and its registry did not give it")]
+    NotGiven {
+        /// As users write it.
+        name: String,
+        /// What it was wanted for.
+        target: Target,
+        /// What the registry said.
+        #[source]
+        source: Box<RegistryError>,
+    },
+    /// No registry can be asked at all.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Workbench<'_> {
+    /// The image of a name in the store, without asking anybody else.
+    pub fn stored(&self, reference: &Reference) -> Result<Image, FindError> {
+        self.store.image(reference, &self.target)?.ok_or_else(|| FindError::NotStored { name: reference.familiar() })
+    }
+
+    /// The image of a name: from the store, else pulled into it.
+    pub fn find(&self, reference: &Reference, target: &Target) -> Result<Image, FindError> {
+        match self.store.image(reference, target)? {
+            Some(image) => Ok(image),
+            None => self.pull(reference, target),
+        }
+    }
+
+    /// Gets an image from its registry into the store, whole and verified.
+    pub fn pull(&self, reference: &Reference, target: &Target) -> Result<Image, FindError> {
+        let name = reference.familiar();
+        let Some(registry) = &self.registry else {
+            return Err(FindError::Offline { name, target: target.clone() });
+        };
+        let not_given = |source| FindError::NotGiven { name: name.clone(), target: target.clone(), source: Box::new(source) };
+        let image = registry.client()?.pull(reference, target).map_err(not_given)?;
+        let size: u64 = image.layers().iter().map(|layer| layer.descriptor.size).sum();
+        self.report.step(&format!("pulling {} ({} MB in {} layers)", reference.familiar(), size / 1_000_000, image.layers().len()));
+        self.put(&image, [reference])?;
+        Ok(self.store.image(reference, target)?.unwrap_or(image))
+    }
+
+    /// Puts an image into the store under its names, and makes the names visible to other tools.
+    pub(super) fn put<'r>(&self, image: &Image, references: impl IntoIterator<Item = &'r Reference>) -> Result<Digest, StoreError> {
+        self.store.put_images(references.into_iter().map(|reference| (image, Some(reference))), crate::store::PutOptions::default())?;
+        self.store.publish_index()?;
+        Ok(image.digest())
+    }
+}

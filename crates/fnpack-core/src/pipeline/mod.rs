@@ -1,0 +1,79 @@
+//! The stations of the flow, joined: what a command asks for, from the first call to the last.
+//!
+//! A [`Workbench`] holds what all of them need (store, registry, surroundings, somebody to report to);
+//! each module is one thing that can be made on it.
+
+mod build;
+mod builders;
+mod cache;
+mod dockerfile;
+mod images;
+mod known_layers;
+mod platform;
+mod registry;
+mod report;
+mod surroundings;
+
+use fnpack_sandbox::OverlayXattr;
+
+pub use build::{BuildOptions, Made, Timings, build};
+pub use builders::{BuilderParts, create as create_builder};
+pub use dockerfile::build as build_dockerfile;
+pub use images::FindError;
+pub use platform::PlatformError;
+pub use registry::{ConnectError, Registry};
+pub use report::Report;
+pub use surroundings::{Surroundings, Volume};
+
+use crate::image::Image;
+use crate::store::{Snapshot, Store, StoreError};
+use crate::target::Target;
+
+/// What every flow needs.
+pub struct Workbench<'a> {
+    /// Where images are.
+    pub store: Store,
+    /// Whom to ask for images that are not there; none with `--offline`.
+    pub registry: Option<Registry<'a>>,
+    /// What of this machine build steps may know.
+    pub surroundings: Surroundings,
+    /// Where overlayfs keeps its marks.
+    pub xattr: OverlayXattr,
+    /// What images are looked for.
+    pub target: Target,
+    /// Is told how it goes.
+    pub report: &'a dyn Report,
+}
+
+/// Why a flow ended early: the error of the station it ended in.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant is a station's own error, told as it is")]
+pub enum PipelineError {
+    #[error(transparent)]
+    Source(#[from] crate::source::SourceError),
+    #[error(transparent)]
+    Find(#[from] FindError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Builder(#[from] crate::builder::DescriptionError),
+    #[error(transparent)]
+    Load(#[from] crate::builder::LoadError),
+    #[error(transparent)]
+    Create(#[from] crate::builder::CreateError),
+    #[error(transparent)]
+    Dockerfile(#[from] Box<crate::dockerfile::DockerfileError>),
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
+    #[error(transparent)]
+    Folder(#[from] crate::root::RootError),
+    #[error(transparent)]
+    Executor(#[from] crate::executor::ExecutorError),
+}
+
+impl Workbench<'_> {
+    /// The image's layers unpacked, ready to be mounted.
+    pub fn unpack(&self, image: &Image) -> Result<Snapshot, StoreError> {
+        self.store.snapshot(image, &|unpacking| self.report.progress("unpacking", unpacking.bytes, Some(unpacking.total)))
+    }
+}

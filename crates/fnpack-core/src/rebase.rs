@@ -1,1 +1,0 @@
-//! rebase: being written.

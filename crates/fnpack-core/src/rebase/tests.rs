@@ -1,0 +1,119 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::image::{BlobSink, Descriptor, ImageConfig, MemoryBlobs, media_type};
+use std::io::Write;
+
+fn layer(text: &str) -> Layer {
+    let sink = MemoryBlobs::default();
+    let mut pending = sink.create().unwrap();
+    pending.write_all(text.as_bytes()).unwrap();
+    let (digest, size, blob) = pending.commit(None).unwrap();
+    Layer { descriptor: Descriptor::new(media_type::OCI_LAYER, digest, size), diff_id: DiffId::of(text), blob }
+}
+
+fn base(layers: &[&str], labels: &[(&str, &str)]) -> Image {
+    let mut config = ImageConfig::new(&"linux/amd64".parse().unwrap());
+    config.config.labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    Image::from_parts(config, layers.iter().map(|text| layer(text)).collect())
+}
+
+fn application(on: &Image, own: &[&str]) -> Image {
+    let app: Vec<Value> = own.iter().map(|text| json!({ "sha": DiffId::of(text) })).collect();
+    let top = on.layers().last().unwrap().diff_id;
+    let metadata = json!({
+        "app": app,
+        "runImage": { "topLayer": top, "reference": "x", "image": "stack/run", "mirrors": ["ghcr.io/stack/run"] },
+        "stack": { "runImage": { "image": "stack/run" } },
+        "unknown": 7,
+    });
+    on.appended(own.iter().map(|text| (layer(text), History::default())))
+        .with_config(|config| drop(config.config.labels.insert(labels::LIFECYCLE_METADATA.into(), metadata.to_string())))
+}
+
+fn name(text: &str) -> Reference {
+    text.parse().unwrap()
+}
+
+fn on<'a>(image: &'a Image, reference: &'a Reference) -> NewBase<'a> {
+    NewBase { image, reference }
+}
+
+fn metadata(image: &Image) -> Value {
+    serde_json::from_str(image.label(labels::LIFECYCLE_METADATA).unwrap()).unwrap()
+}
+
+#[test]
+fn layers_above_the_base_stay_and_those_below_are_replaced() {
+    let image = application(&base(&["a", "b"], &[]), &["app", "config"]);
+    let (new, reference) = (base(&["c", "d", "e"], &[]), name("stack/run:next"));
+    let rebased = rebase(&name("fn"), &image, on(&new, &reference), false).unwrap();
+    let texts: Vec<DiffId> = ["c", "d", "e", "app", "config"].iter().map(DiffId::of).collect();
+    assert_eq!(rebased.image.diff_ids(), texts);
+    assert_eq!((rebased.removed, rebased.added), (2, 3));
+    assert_eq!(rebased.image.config().history.len(), 5);
+    let metadata = metadata(&rebased.image);
+    assert_eq!(metadata["runImage"]["topLayer"], json!(DiffId::of("e")));
+    assert_eq!(metadata["runImage"]["reference"], json!(format!("docker.io/stack/run:next@{}", new.digest())));
+    assert_eq!((&metadata["runImage"]["image"], &metadata["unknown"]), (&json!("stack/run:next"), &json!(7)));
+    assert!(metadata["runImage"].get("mirrors").is_none());
+}
+
+#[test]
+fn rebasing_again_on_the_same_base_changes_nothing() {
+    let image = application(&base(&["a"], &[]), &["app"]);
+    let (new, reference) = (base(&["b"], &[]), name("stack/run"));
+    let once = rebase(&name("fn"), &image, on(&new, &reference), false).unwrap().image;
+    let twice = rebase(&name("fn"), &once, on(&new, &reference), false).unwrap().image;
+    assert_eq!(once.digest(), twice.digest());
+    assert_eq!(metadata(&once)["runImage"]["mirrors"], json!(["ghcr.io/stack/run"]), "a recorded name keeps its mirrors");
+}
+
+#[test]
+fn repeated_top_layer_is_cut_at_the_right_place() {
+    let image = application(&base(&["a", "empty", "b", "empty"], &[]), &["app"]);
+    let (new, reference) = (base(&["n"], &[]), name("stack/run"));
+    let rebased = rebase(&name("fn"), &image, on(&new, &reference), false).unwrap();
+    assert_eq!(rebased.image.diff_ids(), [DiffId::of("n"), DiffId::of("app")]);
+}
+
+#[test]
+fn labels_of_the_old_base_go_and_those_of_the_new_one_come() {
+    let old = base(&["a"], &[("io.buildpacks.base.old", "1"), ("io.buildpacks.stack.id", "x"), ("mine", "kept")]);
+    let (new, reference) = (base(&["b"], &[("io.buildpacks.base.new", "2"), ("other", "not copied")]), name("stack/run"));
+    let image = rebase(&name("fn"), &application(&old, &["app"]), on(&new, &reference), false).unwrap().image;
+    let keys: Vec<&str> = image.config().config.labels.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["io.buildpacks.base.new", labels::LIFECYCLE_METADATA, "mine"]);
+}
+
+#[test]
+fn facts_refuse_and_force_reports_them() {
+    let trixie = [("io.buildpacks.base.distro.name", "debian"), ("io.buildpacks.base.distro.version", "13")];
+    let bookworm = [("io.buildpacks.base.distro.name", "debian"), ("io.buildpacks.base.distro.version", "12")];
+    let image = application(&base(&["a"], &trixie), &["app"]);
+    let (new, reference) = (base(&["b"], &bookworm).with_config(|config| config.architecture = "arm64".into()), name("stack/run"));
+    let error = rebase(&name("fn"), &image, on(&new, &reference), false).unwrap_err();
+    let RebaseError::Refused { objections, .. } = error else { panic!("{error}") };
+    let texts: Vec<String> = objections.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        ["it is made for linux/amd64, the run image for linux/arm64", "it was built for debian 13, the run image is debian 12"]
+    );
+    assert_eq!(rebase(&name("fn"), &image, on(&new, &reference), true).unwrap().overridden.len(), 2);
+}
+
+#[test]
+fn images_without_a_known_base_are_refused_by_name() {
+    let (new, reference) = (base(&["b"], &[]), name("stack/run"));
+    let plain = base(&["a"], &[]);
+    assert!(matches!(rebase(&name("fn"), &plain, on(&new, &reference), false), Err(RebaseError::NotABuildpackImage { source: None, .. })));
+    let damaged = base(&["a"], &[(labels::LIFECYCLE_METADATA, "[")]);
+    assert!(matches!(
+        rebase(&name("fn"), &damaged, on(&new, &reference), false),
+        Err(RebaseError::NotABuildpackImage { source: Some(_), .. })
+    ));
+    let lost = base(&["a"], &[(labels::LIFECYCLE_METADATA, r#"{"runImage":{"topLayer":"sha256:x"}}"#)]);
+    assert!(matches!(rebase(&name("fn"), &lost, on(&new, &reference), false), Err(RebaseError::BaseNotFound { .. })));
+    let image = application(&base(&["a"], &[]), &["app"]);
+    assert!(matches!(rebase(&name("fn"), &image, on(&base(&[], &[]), &reference), false), Err(RebaseError::EmptyBase { .. })));
+}

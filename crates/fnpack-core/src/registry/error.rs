@@ -1,0 +1,398 @@
+//! What can go wrong with a registry, told apart by what the user can do about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::credentials::CredentialsError;
+use crate::digest::Digest;
+use crate::image::{BlobError, ImageError};
+
+/// What was asked: method and address, without the query, which may hold secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Such as `GET`.
+    pub method: &'static str,
+    /// The address without its query.
+    pub url: String,
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.method, self.url)
+    }
+}
+
+/// An answer that is an error, in the registry's own words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{request} was answered with {status}{}", in_brackets(message))]
+pub struct Refusal {
+    /// What was asked.
+    pub request: Request,
+    /// The HTTP status.
+    pub status: u16,
+    /// The registry's codes and messages, or what could be made of the body; may be empty.
+    pub message: String,
+    /// The seconds of `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// Which logins were used or looked for.
+    pub login: LoginTrace,
+}
+
+/// Which logins were used or looked for when a request was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum LoginTrace {
+    /// The server asked for none.
+    #[default]
+    NotAsked,
+    /// None was found; what was looked at, one clause each.
+    NotFound(Vec<String>),
+    /// One was sent; where it is from.
+    Sent(String),
+}
+
+impl fmt::Display for LoginTrace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAsked => formatter.write_str("no login was sent"),
+            Self::NotFound(looked_at) if looked_at.is_empty() => formatter.write_str("no logins are set up"),
+            Self::NotFound(looked_at) => formatter.write_str(&looked_at.join("; ")),
+            Self::Sent(source) => write!(formatter, "the login of {source} was sent"),
+        }
+    }
+}
+
+/// What is wrong with a server's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateFault {
+    /// No trusted authority signed it.
+    UnknownIssuer,
+    /// Its time is over.
+    Expired,
+    /// Its time has not come.
+    NotYetValid,
+    /// It is for other names.
+    OtherName,
+    /// Something rarer; the cause says what.
+    Invalid,
+}
+
+impl fmt::Display for CertificateFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::UnknownIssuer => "is signed by an authority that is not trusted",
+            Self::Expired => "has expired",
+            Self::NotYetValid => "is not valid yet",
+            Self::OtherName => "is for another host name",
+            Self::Invalid => "is not valid",
+        })
+    }
+}
+
+/// A cause from the transport.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why something could not be asked of a registry, or what it refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The settings of the client cannot be used.
+    #[error("cannot use the proxy `{proxy}`")]
+    Proxy {
+        /// Its address, without name and password.
+        proxy: String,
+        /// The reason.
+        #[source]
+        source: Cause,
+    },
+    /// The name has no address.
+    #[error("the host name `{host}` is unknown here ({request})")]
+    UnknownHost {
+        /// The name.
+        host: String,
+        /// What was asked.
+        request: Request,
+        /// In the words of the resolver.
+        #[source]
+        source: Cause,
+    },
+    /// Nobody listens, or the way is barred.
+    #[error("cannot connect to `{host}` ({request})")]
+    CannotConnect {
+        /// Host and port.
+        host: String,
+        /// What was asked.
+        request: Request,
+        /// The reason.
+        #[source]
+        source: Cause,
+    },
+    /// The server's certificate was not accepted.
+    #[error("the certificate of `{host}` {fault}")]
+    Certificate {
+        /// Host and port.
+        host: String,
+        /// What is wrong with it.
+        fault: CertificateFault,
+        /// In the words of the TLS library.
+        #[source]
+        source: Cause,
+    },
+    /// The server does not speak TLS, or not as we do.
+    #[error("cannot agree on TLS with `{host}`; a registry of plain HTTP must be named as such")]
+    Tls {
+        /// Host and port.
+        host: String,
+        /// In the words of the TLS library.
+        #[source]
+        source: Cause,
+    },
+    /// Nothing came for too long.
+    #[error("`{host}` stopped answering ({request})")]
+    TimedOut {
+        /// Host and port.
+        host: String,
+        /// What was asked.
+        request: Request,
+        /// Which limit it was.
+        #[source]
+        source: Cause,
+    },
+    /// The connection broke on the way.
+    #[error("the connection to `{host}` broke ({request})")]
+    Broken {
+        /// Host and port.
+        host: String,
+        /// What was asked.
+        request: Request,
+        /// The reason.
+        #[source]
+        source: Cause,
+    },
+    /// 401.
+    #[error("`{host}` asks for a valid login: {}", source.login)]
+    Unauthorized {
+        /// Host and port.
+        host: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
+    /// 403.
+    #[error("`{host}` does not allow this: {}", source.login)]
+    Forbidden {
+        /// Host and port.
+        host: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
+    /// 404.
+    #[error("`{host}` does not have it")]
+    NotFound {
+        /// Host and port.
+        host: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
+    /// 404 for the image asked for.
+    #[error("there is no image `{reference}`")]
+    NoSuchImage {
+        /// The name as users write it.
+        reference: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
+    /// 429, after all tries.
+    #[error("`{host}` limits requests{}", waited(*attempts, source.retry_after))]
+    RateLimited {
+        /// Host and port.
+        host: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// The last answer.
+        source: Box<Refusal>,
+    },
+    /// The registry's disk is full.
+    #[error("the storage of `{host}` is full")]
+    StorageFull {
+        /// Host and port.
+        host: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
+    /// 5xx, after all tries.
+    #[error("`{host}` has a fault of its own{}", waited(*attempts, None))]
+    Failed {
+        /// Host and port.
+        host: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// The last answer.
+        source: Box<Refusal>,
+    },
+    /// Any other status.
+    #[error("`{host}` rejects the request")]
+    Rejected {
+        /// Host and port.
+        host: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
+    /// The answer breaks the specification.
+    #[error("`{host}` does not answer as a registry does: {reason} ({request})")]
+    Protocol {
+        /// Host and port.
+        host: String,
+        /// What was asked.
+        request: Request,
+        /// What is wrong, one clause.
+        reason: String,
+    },
+    /// A login would have been sent where others can read it.
+    #[error("`{host}` wants logins sent to `{realm}`, which is not encrypted")]
+    UnsafeTokenService {
+        /// The registry.
+        host: String,
+        /// The token service.
+        realm: String,
+    },
+    /// A document is longer than any honest one.
+    #[error("{what} of `{reference}` is longer than {limit} bytes")]
+    TooLong {
+        /// `the manifest`, `the config`.
+        what: &'static str,
+        /// The image.
+        reference: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// Bytes that are not those asked for.
+    #[error("{what} of `{reference}` is {actual} and not {expected}")]
+    DigestMismatch {
+        /// `the manifest`, `the config`.
+        what: &'static str,
+        /// The image.
+        reference: String,
+        /// What was asked for or promised.
+        expected: Digest,
+        /// What came.
+        actual: Digest,
+    },
+    /// The image is for other targets.
+    #[error("`{reference}` is not there for {target}, only for {}", available.join(", "))]
+    NoTarget {
+        /// The image.
+        reference: String,
+        /// The target asked for.
+        target: String,
+        /// Those that there are.
+        available: Vec<String>,
+    },
+    /// What came is no image.
+    #[error("`{reference}` is not an image that can be used")]
+    Image {
+        /// The image.
+        reference: String,
+        /// The reason.
+        #[source]
+        source: ImageError,
+    },
+    /// What was to be sent could not be read.
+    #[error("cannot read what was to be sent to `{host}`")]
+    Unreadable {
+        /// Host and port.
+        host: String,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A blob to be sent could not be read, or what came is wrong.
+    #[error("cannot transfer a blob of `{reference}`")]
+    Blob {
+        /// The image.
+        reference: String,
+        /// The reason.
+        #[source]
+        source: Box<BlobError>,
+    },
+    /// The logins could not be looked up.
+    #[error("cannot look up the login for `{host}`")]
+    Credentials {
+        /// The registry.
+        host: String,
+        /// The reason.
+        #[source]
+        source: CredentialsError,
+    },
+}
+
+impl RegistryError {
+    /// Whether the same request may well succeed a little later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::RateLimited { .. } | Self::Broken { .. } | Self::TimedOut { .. } => true,
+            Self::Failed { source, .. } => matches!(source.status, 500 | 502 | 503 | 504),
+            _ => false,
+        }
+    }
+
+    /// The registry's answer, if one came.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Unauthorized { source, .. }
+            | Self::Forbidden { source, .. }
+            | Self::NotFound { source, .. }
+            | Self::NoSuchImage { source, .. }
+            | Self::RateLimited { source, .. }
+            | Self::StorageFull { source, .. }
+            | Self::Failed { source, .. }
+            | Self::Rejected { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// Sorts an answer by what can be done about it.
+    pub(super) fn refused(host: String, refusal: Refusal) -> Self {
+        let source = Box::new(refusal);
+        match source.status {
+            401 => Self::Unauthorized { host, source },
+            403 => Self::Forbidden { host, source },
+            404 => Self::NotFound { host, source },
+            429 => Self::RateLimited { host, attempts: 1, source },
+            507 => Self::StorageFull { host, source },
+            500.. if is_full(&source.message) => Self::StorageFull { host, source },
+            500.. => Self::Failed { host, attempts: 1, source },
+            _ => Self::Rejected { host, source },
+        }
+    }
+
+    /// The same error after so many tries.
+    pub(super) fn after(mut self, tries: u32) -> Self {
+        if let Self::RateLimited { attempts, .. } | Self::Failed { attempts, .. } = &mut self {
+            *attempts = tries;
+        }
+        self
+    }
+
+    /// A 404 as the lack of an image.
+    pub(super) fn of_image(self, reference: &str) -> Self {
+        match self {
+            Self::NotFound { source, .. } => Self::NoSuchImage { reference: reference.to_owned(), source },
+            other => other,
+        }
+    }
+}
+
+/// `distribution` passes the errno of its file system driver on.
+fn is_full(message: &str) -> bool {
+    message.contains("no space left") || message.contains("\"Err\":28") || message.contains("Err:28")
+}
+
+fn in_brackets(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(" ({message})") }
+}
+
+fn waited(attempts: u32, retry_after: Option<Duration>) -> String {
+    let tries = if attempts > 1 { format!(", tried {attempts} times") } else { String::new() };
+    match retry_after {
+        Some(wait) => format!("{tries}, asks to wait {} s", wait.as_secs()),
+        None => tries,
+    }
+}

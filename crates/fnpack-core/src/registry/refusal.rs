@@ -1,0 +1,92 @@
+//! What the body of an error says: the codes of the specification, a title out of HTML, or a first line.
+
+use serde::Deserialize;
+
+/// So much of an error's body is read.
+pub(super) const LONGEST_BODY: u64 = 64 * 1024;
+/// So much of it is shown.
+const LONGEST_MESSAGE: usize = 300;
+
+#[derive(Deserialize)]
+struct Errors {
+    errors: Vec<Fault>,
+}
+
+#[derive(Deserialize)]
+struct Fault {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    detail: serde_json::Value,
+}
+
+/// Sums up an error's body in one line.
+pub(super) fn summary(body: &[u8]) -> String {
+    if let Ok(Errors { errors }) = serde_json::from_slice(body) {
+        return shortened(&errors.iter().take(5).map(Fault::line).collect::<Vec<_>>().join("; "));
+    }
+    let text = String::from_utf8_lossy(body);
+    if is_html(&text) {
+        return match title(&text) {
+            Some(title) => format!("an HTML page, `{}`", shortened(&title)),
+            None => "an HTML page".to_owned(),
+        };
+    }
+    shortened(&text)
+}
+
+impl Fault {
+    fn line(&self) -> String {
+        // Only text and numbers deep inside a detail are of use: distribution puts the errno there.
+        let detail = if self.detail.is_null() || self.code != "UNKNOWN" { String::new() } else { format!(" {}", self.detail) };
+        format!("{}: {}{detail}", self.code, self.message)
+    }
+}
+
+fn is_html(text: &str) -> bool {
+    let start: String = text.trim_start().chars().take(15).collect::<String>().to_ascii_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html")
+}
+
+fn title(text: &str) -> Option<String> {
+    // Same length as `text`: only ASCII letters change.
+    let lower = text.to_ascii_lowercase();
+    let start = lower.find("<title>")? + "<title>".len();
+    let length = lower.get(start..)?.find("</title>")?;
+    text.get(start..start + length).map(|title| title.trim().to_owned())
+}
+
+/// One line without control characters, which would otherwise reach the user's terminal.
+fn shortened(text: &str) -> String {
+    let words: Vec<&str> =
+        text.split(|character: char| character.is_whitespace() || character.is_control()).filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_summed_up() {
+        let long = "x".repeat(1000);
+        for (body, expected) in [
+            (r#"{"errors":[{"code":"DENIED","message":"no access"},{"code":"B"}]}"#, "DENIED: no access; B:"),
+            (r#"{"errors":[{"code":"UNKNOWN","message":"unknown error","detail":{"Err":28}}]}"#, r#"UNKNOWN: unknown error {"Err":28}"#),
+            ("<!DOCTYPE html><html><head><Title> Blocked by\nproxy </TITLE>", "an HTML page, `Blocked by proxy`"),
+            ("<html><title>", "an HTML page"),
+            ("", ""),
+            ("plain\r\n\u{1b}[31mtext", "plain [31mtext"),
+            (&long, &format!("{}…", "x".repeat(300))),
+        ] {
+            assert_eq!(summary(body.as_bytes()), expected);
+        }
+        assert_eq!(summary(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+    }
+}

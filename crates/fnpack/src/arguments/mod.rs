@@ -1,0 +1,322 @@
+//! What a user can type. What it means is decided in `command`.
+
+mod image;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use fnpack_core::executor::Network;
+use fnpack_core::reference::Reference;
+use fnpack_core::target::Target;
+
+pub(crate) use image::{ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, SaveArguments};
+
+/// Package Apache Pulsar functions: source to function image, without a daemon, root or a registry
+#[derive(Debug, Parser)]
+#[command(name = "fnpack", disable_version_flag = true, disable_help_subcommand = true, arg_required_else_help = true, max_term_width = 120)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: GlobalArguments,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GlobalArguments {
+    /// Folder of the local store [default: $XDG_DATA_HOME/fnpack or ~/.local/share/fnpack]
+    #[arg(long, global = true, value_name = "DIR", env = "FNPACK_STORE", hide_env_values = true, help_heading = "Everywhere")]
+    pub(crate) store: Option<PathBuf>,
+    /// Never use the network for images
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) offline: bool,
+    /// How build steps are run; `auto` takes the strongest that works here
+    #[arg(long, global = true, value_name = "KIND", default_value = "auto", help_heading = "Everywhere")]
+    pub(crate) executor: ExecutorKind,
+    /// Print results only
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
+    pub(crate) quiet: bool,
+    /// Print more of what is done
+    #[arg(short, long, global = true, help_heading = "Everywhere", conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Print no colours
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) no_color: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExecutorKind {
+    /// The strongest that works here
+    Auto,
+    /// Own namespaces
+    Sandbox,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build a function image from source
+    #[command(after_help = BUILD_EXAMPLES)]
+    Build(Box<BuildArguments>),
+    /// Start an image's process in the sandbox
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArguments),
+    /// Put a function image on another run image, without building
+    #[command(after_help = REBASE_EXAMPLES)]
+    Rebase(RebaseArguments),
+    /// Show what images are made of
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(InspectArguments),
+    /// Work with images of the store
+    #[command(subcommand)]
+    Image(ImageCommand),
+    /// Make and look into builders
+    #[command(subcommand)]
+    Builder(BuilderCommand),
+    /// Care for the local store
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Show what works on this machine, and what to change
+    #[command(after_help = "Examples:\n  fnpack doctor\n  fnpack doctor --require sandbox   # exit code 5 if builds cannot be isolated")]
+    Doctor(DoctorArguments),
+    /// Print a shell completion script
+    #[command(after_help = "Examples:\n  fnpack completion bash > /etc/bash_completion.d/fnpack")]
+    Completion { shell: clap_complete::Shell },
+    /// Write the man pages into a folder
+    #[command(hide = true)]
+    Manual { folder: PathBuf },
+    /// Print the version
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArguments {
+    /// Name of the image to make
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Reference,
+    /// Folder with the function's source [default: the current folder]
+    #[arg(value_name = "PATH")]
+    pub(crate) source: Option<PathBuf>,
+    /// The same as PATH, as `pack` has it
+    #[arg(short, long, value_name = "PATH", conflicts_with = "source")]
+    pub(crate) path: Option<PathBuf>,
+    /// Builder image [default: that of the language found in the source, made if it is missing]
+    #[arg(short = 'B', long, value_name = "NAME")]
+    pub(crate) builder: Option<Reference>,
+    /// Runner to put the function on, instead of the builder's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) run_image: Option<Reference>,
+    /// Further name for the result
+    #[arg(short, long = "tag", value_name = "NAME")]
+    pub(crate) tags: Vec<Reference>,
+    /// Variable for the buildpacks; NAME alone takes the value from here
+    #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// File with a NAME=VALUE a line; `--env` is stronger
+    #[arg(long = "env-file", value_name = "FILE")]
+    pub(crate) env_files: Vec<PathBuf>,
+    /// Folder of this machine that the build sees, read-only unless `:rw`
+    #[arg(long = "volume", value_name = "HERE:THERE[:ro|rw]")]
+    pub(crate) volumes: Vec<String>,
+    /// Network of bin/build; bin/detect never has one
+    #[arg(long, value_name = "KIND", default_value = "host")]
+    pub(crate) network: NetworkKind,
+    /// Process type that the image starts
+    #[arg(short = 'D', long, value_name = "TYPE")]
+    pub(crate) default_process: Option<String>,
+    /// Image whose layers are reused [default: NAME]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) previous_image: Option<Reference>,
+    /// Application folder in the build and in the image
+    #[arg(long, value_name = "DIR", default_value = "/pulsar/function")]
+    pub(crate) workspace: PathBuf,
+    /// Target of the image [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<Target>,
+    /// Time to record as the image's creation, in seconds since 1970, or `now`
+    #[arg(long, value_name = "TIME", env = "SOURCE_DATE_EPOCH", hide_env_values = true)]
+    pub(crate) creation_time: Option<String>,
+    /// Forget what earlier builds of NAME cached
+    #[arg(long)]
+    pub(crate) clear_cache: bool,
+    /// File to write the image's digest to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) digest_file: Option<PathBuf>,
+    /// File to write where the time went to, as JSON
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) timings_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NetworkKind {
+    /// This machine's
+    Host,
+    /// A loopback of its own
+    None,
+}
+
+impl From<NetworkKind> for Network {
+    fn from(kind: NetworkKind) -> Self {
+        match kind {
+            NetworkKind::Host => Self::Host,
+            NetworkKind::None => Self::None,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// Image to start
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: Reference,
+    /// Start the image's own process, as `docker run` does
+    #[arg(long, required = true)]
+    pub(crate) raw: bool,
+    /// Program instead of the image's entrypoint
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) entrypoint: Option<String>,
+    /// User instead of the image's
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub(crate) user: Option<String>,
+    /// Folder to start in instead of the image's
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) workdir: Option<PathBuf>,
+    /// Variable for the process; NAME alone takes the value from here
+    #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Folder of this machine that the process sees, read-only unless `:rw`
+    #[arg(long = "volume", value_name = "HERE:THERE[:ro|rw]")]
+    pub(crate) volumes: Vec<String>,
+    /// Network of the process
+    #[arg(long, value_name = "KIND", default_value = "host")]
+    pub(crate) network: NetworkKind,
+    /// Arguments for the process
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) arguments: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RebaseArguments {
+    /// Function image
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Reference,
+    /// The new runner [default: the one it was built on, as it is now]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) run_image: Option<Reference>,
+    /// Name for the result instead of NAME
+    #[arg(short, long = "tag", value_name = "NAME")]
+    pub(crate) tags: Vec<Reference>,
+    /// Rebase although facts speak against it
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Say what would be done, change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    /// Images of the store
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<Reference>,
+    /// Form of the answer
+    #[arg(short, long, value_name = "FORM", default_value = "table")]
+    pub(crate) output: OutputForm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputForm {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BuilderCommand {
+    /// Make a builder image from a builder.toml
+    #[command(after_help = "Examples:\n  fnpack builder create fnpack/golang-builder -c builders/golang-builder/builder.toml")]
+    Create {
+        /// Name of the builder to make
+        #[arg(value_name = "NAME")]
+        name: Reference,
+        /// The builder.toml
+        #[arg(short, long, value_name = "FILE")]
+        config: PathBuf,
+        /// Target of the builder [default: this machine's]
+        #[arg(long, value_name = "OS/ARCH")]
+        platform: Option<Target>,
+    },
+    /// Show what a builder holds
+    #[command(after_help = "Examples:\n  fnpack builder inspect fnpack/golang-builder\n  fnpack builder inspect -o json fnpack/golang-builder")]
+    Inspect {
+        /// Builder in the store
+        #[arg(value_name = "NAME")]
+        name: Reference,
+        /// Form of the answer
+        #[arg(short, long, value_name = "FORM", default_value = "table")]
+        output: OutputForm,
+    },
+    /// List the builders of the store
+    Ls {
+        /// Form of the answer
+        #[arg(short, long, value_name = "FORM", default_value = "table")]
+        output: OutputForm,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Check that everything the store names is there and whole
+    #[command(after_help = "Examples:\n  fnpack store check\n  fnpack store check --deep   # reads every byte")]
+    Check {
+        /// Read and hash every blob
+        #[arg(long)]
+        deep: bool,
+    },
+    /// Remove what no image and no recent build needs
+    #[command(after_help = "Examples:\n  fnpack store gc --dry-run\n  fnpack store gc")]
+    Gc {
+        /// Say what would go, remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Fail unless this works
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) require: Vec<Requirement>,
+    /// Form of the answer
+    #[arg(short, long, value_name = "FORM", default_value = "table")]
+    pub(crate) output: OutputForm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Requirement {
+    /// Isolated build steps
+    Sandbox,
+}
+
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  fnpack build my-function                                  # the source is the current folder
+  fnpack build my-function examples/go/exclamation
+  fnpack build my-function -B fnpack/golang-builder --run-image stack/go-runner:next
+  fnpack build my-function -e BP_GO_TARGETS=./cmd/orders    # one of several main packages
+  fnpack build my-function --volume ./proxy:/goproxy -e GOPROXY=file:///goproxy";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  fnpack run --raw my-function
+  fnpack run --raw my-function --entrypoint bash -- -c 'ls -l /pulsar/function'";
+
+const REBASE_EXAMPLES: &str = "\
+Examples:
+  fnpack rebase my-function --run-image stack/go-runner:next
+  fnpack rebase my-function                                  # the same runner, as it is in the store now
+  fnpack rebase my-function --run-image stack/go-runner:next -t my-function:next";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  fnpack inspect my-function
+  fnpack inspect -o json my-function | jq .processes";

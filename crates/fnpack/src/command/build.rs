@@ -1,0 +1,81 @@
+//! `fnpack build`: function source to a function image.
+
+use fnpack_core::pipeline::{self, BuildOptions, Made};
+use fnpack_core::reference::Reference;
+use fnpack_core::source::Source;
+use serde::Serialize;
+
+use super::Session;
+use super::default_builder;
+use super::variables::{variables, volume};
+use crate::arguments::BuildArguments;
+use crate::error::{Class, CommandError};
+
+/// Builds and prints the image's name with its digest.
+pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
+    let path = arguments.source.clone().or_else(|| arguments.path.clone()).unwrap_or_else(|| ".".into());
+    let source = Source::open(&path)?;
+    let target = arguments.platform.clone().unwrap_or_else(|| session.bench.target.clone());
+    let builder = match &arguments.builder {
+        Some(builder) => builder.clone(),
+        None => default_builder::ensure(&source, &target, session)?,
+    };
+    session.ui.step(&format!("building {} from {} with {}", arguments.name.familiar(), path.display(), builder.familiar()));
+    let options = BuildOptions {
+        name: arguments.name.clone(),
+        tags: arguments.tags.clone(),
+        source,
+        builder,
+        run_image: arguments.run_image.clone(),
+        env: variables(&arguments.env_files, &arguments.env)?,
+        volumes: arguments.volumes.iter().map(|text| volume(text)).collect::<Result<_, _>>()?,
+        network: arguments.network.into(),
+        default_process: arguments.default_process.clone(),
+        previous_image: arguments.previous_image.clone(),
+        app_dir: arguments.workspace.clone(),
+        target,
+        created: arguments.creation_time.as_deref().map(creation_time).transpose()?,
+        clear_cache: arguments.clear_cache,
+    };
+    let made = pipeline::build(&session.bench, &options)?;
+    session.ui.progress_done();
+    report(&made, arguments, session)
+}
+
+fn report(made: &Made, arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
+    session.ui.step(&format!("{} layers reused, {} made", made.reused, made.added));
+    let machine = |error| CommandError::new(Class::Machine, error);
+    if let Some(file) = &arguments.digest_file {
+        fs_err::write(file, made.image.digest().to_string()).map_err(machine)?;
+    }
+    if let Some(file) = &arguments.timings_file {
+        let timings = Phases { detect_seconds: made.timings.detect.as_secs_f64(), build_seconds: made.timings.build.as_secs_f64() };
+        fs_err::write(file, serde_json::to_vec(&timings).unwrap_or_default()).map_err(machine)?;
+    }
+    for name in names(arguments) {
+        session.pinned(name, made.image.digest());
+    }
+    Ok(())
+}
+
+fn names(arguments: &BuildArguments) -> impl Iterator<Item = &Reference> {
+    std::iter::once(&arguments.name).chain(&arguments.tags)
+}
+
+/// What the buildpacks took of the time.
+#[derive(Serialize)]
+struct Phases {
+    detect_seconds: f64,
+    build_seconds: f64,
+}
+
+/// `now` or seconds since 1970.
+fn creation_time(text: &str) -> Result<i64, CommandError> {
+    if text == "now" {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        return Ok(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+    }
+    text.parse().map_err(|_| {
+        CommandError::message(Class::Usage, format!("`{text}` is not a time")).hint("write seconds since 1970, or `now`")
+    })
+}

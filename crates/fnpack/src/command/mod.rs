@@ -1,0 +1,65 @@
+//! What a user asked for, done: one module a command.
+
+mod build;
+mod builder;
+mod completion;
+mod default_builder;
+mod doctor;
+mod image;
+mod inspect;
+mod rebase;
+mod run;
+mod session;
+mod signals;
+mod store;
+mod table;
+mod variables;
+
+use std::process::ExitCode;
+
+use crate::arguments::{Arguments, BuilderCommand, Command, ImageCommand, StoreCommand};
+use crate::error::CommandError;
+use crate::ui::Ui;
+use session::Session;
+
+/// Carries out a command. The exit code is the process's own for `run`, else success.
+pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandError> {
+    match arguments.command {
+        Command::Version => ui.result(&format!("fnpack {}", env!("CARGO_PKG_VERSION"))),
+        Command::Completion { shell } => completion::completion(shell, ui),
+        Command::Manual { folder } => completion::manual(&folder)?,
+        Command::Doctor(doctor) => return doctor::run(&doctor, &arguments.global, ui),
+        command => {
+            if needs_ids(&command)
+                && let Some(code) = session::enter_user_namespace()?
+            {
+                return Ok(code);
+            }
+            let session = Session::open(arguments.global, ui)?;
+            return in_session(command, &session);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a command works on files of several owners, and so must be root over mapped ids.
+fn needs_ids(command: &Command) -> bool {
+    matches!(command, Command::Build(_) | Command::Run(_) | Command::Image(ImageCommand::Build(_)) | Command::Store(_))
+}
+
+fn in_session(command: Command, session: &Session<'_>) -> Result<ExitCode, CommandError> {
+    match command {
+        Command::Build(arguments) => build::run(&arguments, session)?,
+        Command::Run(arguments) => return run::run(&arguments, session),
+        Command::Rebase(arguments) => rebase::run(&arguments, session)?,
+        Command::Inspect(arguments) | Command::Image(ImageCommand::Inspect(arguments)) => inspect::run(&arguments, session)?,
+        Command::Image(command) => image::run(command, session)?,
+        Command::Builder(BuilderCommand::Create { name, config, platform }) => builder::create(&name, &config, platform, session)?,
+        Command::Builder(BuilderCommand::Inspect { name, output }) => builder::inspect(&name, output, session)?,
+        Command::Builder(BuilderCommand::Ls { output }) => builder::list(output, session)?,
+        Command::Store(StoreCommand::Check { deep }) => store::check(deep, session)?,
+        Command::Store(StoreCommand::Gc { dry_run }) => store::collect(dry_run, session)?,
+        Command::Version | Command::Completion { .. } | Command::Manual { .. } | Command::Doctor(_) => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,93 @@
+//! What commands that work with images have in common: the store, registries, this machine.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use fnpack_core::digest::Digest;
+use fnpack_core::image::Image;
+use fnpack_core::pipeline::{ConnectError, Registry, Surroundings, Workbench};
+use fnpack_core::reference::Reference;
+use fnpack_core::registry::credentials::{Anonymous, Credentials, DockerConfig};
+use fnpack_core::registry::{RegistryClient, Settings as RegistrySettings};
+use fnpack_core::store::{Store, StoreOptions};
+use fnpack_core::target::Target;
+use fnpack_sandbox::{EnterPlan, Entered, IdMapping, OverlayXattr};
+use serde::Serialize;
+
+use crate::arguments::GlobalArguments;
+use crate::error::{Class, CommandError};
+use crate::settings::Settings;
+use crate::ui::Ui;
+
+/// An open store and all around it.
+pub(super) struct Session<'a> {
+    pub(super) ui: &'a Ui,
+    pub(super) bench: Workbench<'a>,
+}
+
+/// Makes this process root over mapped ids, if it is not root already. `Some` is the exit code of the
+/// process that did the work in our place.
+pub(super) fn enter_user_namespace() -> Result<Option<ExitCode>, CommandError> {
+    match fnpack_sandbox::enter(&EnterPlan::default())? {
+        Entered::Here(_) => Ok(None),
+        Entered::Finished(status) => Ok(Some(ExitCode::from(u8::try_from(status.shell_code()).unwrap_or(u8::MAX)))),
+    }
+}
+
+impl<'a> Session<'a> {
+    /// Opens the store and reads the environment.
+    pub(super) fn open(global: GlobalArguments, ui: &'a Ui) -> Result<Self, CommandError> {
+        let settings = Settings::read(global.store).ok_or_else(|| {
+            CommandError::message(Class::Usage, "there is no home folder to keep the store in").hint("name a folder with `--store DIR` or FNPACK_STORE")
+        })?;
+        let xattr = OverlayXattr::here();
+        let options = StoreOptions::new(&IdMapping::current()?.key(), store_xattr(xattr));
+        let store = Store::open(&settings.store, options)?;
+        let surroundings =
+            Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates.clone(), proxy: settings.proxy.clone() };
+        let registry = (!global.offline).then(|| Registry::new(move || connect(&settings)));
+        let bench = Workbench { store, registry, surroundings, xattr, target: Target::of_this_program(), report: ui };
+        Ok(Self { ui, bench })
+    }
+
+    /// An image of the store.
+    pub(super) fn stored(&self, name: &Reference) -> Result<Image, CommandError> {
+        Ok(self.bench.stored(name)?)
+    }
+
+    /// Prints a value as JSON.
+    pub(super) fn json(&self, value: &impl Serialize) {
+        // What is printed are strings, numbers and lists of our own types, which have a JSON form.
+        self.ui.document(&serde_json::to_string_pretty(value).unwrap_or_default());
+    }
+
+    /// Prints an image's name pinned to its digest: what a script goes on with.
+    pub(super) fn pinned(&self, name: &Reference, digest: Digest) {
+        self.ui.result(&name.without_digest().with_digest(digest).familiar());
+    }
+}
+
+fn connect(settings: &Settings) -> Result<RegistryClient, ConnectError> {
+    let credentials: Arc<dyn Credentials> = match &settings.docker_config {
+        Some(path) => docker_config(path)?,
+        None => Arc::new(Anonymous),
+    };
+    let settings = RegistrySettings { credentials, roots: settings.trusted_roots(), proxy: settings.registry_proxy(), ..RegistrySettings::default() };
+    Ok(RegistryClient::new(settings)?)
+}
+
+fn docker_config(path: &Path) -> Result<Arc<dyn Credentials>, ConnectError> {
+    match fs_err::read(path) {
+        Ok(bytes) => Ok(Arc::new(DockerConfig::parse(&bytes, path.display().to_string())?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Arc::new(Anonymous)),
+        Err(error) => Err(ConnectError::Unreadable(error)),
+    }
+}
+
+fn store_xattr(xattr: OverlayXattr) -> fnpack_core::store::OverlayXattr {
+    match xattr {
+        OverlayXattr::Trusted => fnpack_core::store::OverlayXattr::Trusted,
+        OverlayXattr::User => fnpack_core::store::OverlayXattr::User,
+    }
+}

@@ -1,0 +1,30 @@
+//! `fnpack store …`: care for the store.
+
+use fnpack_core::store::{CheckOptions, GcOptions};
+
+use super::Session;
+use super::table::bytes;
+use crate::error::{Class, CommandError};
+
+/// Checks the store; faults are an error that lists them.
+pub(super) fn check(deep: bool, session: &Session<'_>) -> Result<(), CommandError> {
+    let faults = session.bench.store.check(&CheckOptions { deep, ..CheckOptions::default() })?;
+    if faults.is_empty() {
+        session.ui.step(if deep { "every byte is as it should be" } else { "everything named is there" });
+        return Ok(());
+    }
+    let hint = if deep { "pull or build the images named anew" } else { "see more with `fnpack store check --deep`" };
+    Err(CommandError::message(Class::Machine, format!("the store `{}` has {} faults", session.bench.store.path().display(), faults.len()))
+        .details(faults.iter().map(ToString::to_string))
+        .hint(hint))
+}
+
+/// Removes what nobody needs.
+pub(super) fn collect(dry_run: bool, session: &Session<'_>) -> Result<(), CommandError> {
+    let report = session.bench.store.gc(&GcOptions { dry_run, ..GcOptions::default() })?;
+    let verb = if dry_run { "would go" } else { "removed" };
+    let (blobs, snapshots, folders) = (report.blobs.len(), report.snapshots.len(), report.folders.len());
+    let what = format!("{blobs} blobs, {snapshots} unpacked layers, {folders} cached layers, {} notes, leftovers of {} dead processes", report.records, report.scratch);
+    session.ui.result(&format!("{} {verb}: {what}", bytes(report.bytes)));
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! What the environment says: the one place that reads it.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use fnpack_core::registry::Proxy;
+use fnpack_core::registry::credentials::Secret;
+
+/// Folders and variables of the user who calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The store's folder.
+    pub(crate) store: PathBuf,
+    /// Docker's `config.json`, which holds registry logins.
+    pub(crate) docker_config: Option<PathBuf>,
+    /// Variables that build steps get from here: proxies, in both cases of letters.
+    pub(crate) proxy: Vec<(OsString, OsString)>,
+    /// The machine's bundle of trusted certificates in PEM, if there is one.
+    pub(crate) certificates: Option<PathBuf>,
+}
+
+const PROXY_VARIABLES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+
+/// Where distributions keep the bundle.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+impl Settings {
+    /// Certificates (DER) that registries are checked with: those of the system, `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR`. Reading them takes milliseconds, so this is only asked for when a registry is.
+    pub(crate) fn trusted_roots(&self) -> Vec<Vec<u8>> {
+        rustls_native_certs::load_native_certs().certs.into_iter().map(|certificate| certificate.to_vec()).collect()
+    }
+
+    /// The proxy for registries.
+    pub(crate) fn registry_proxy(&self) -> Option<Proxy> {
+        let value = |wanted: &str| self.proxy.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| value.to_str());
+        let url = value("HTTPS_PROXY").filter(|url| !url.is_empty())?;
+        let bypass = value("NO_PROXY").unwrap_or_default().split(',').map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
+        Some(Proxy { url: Secret::new(url), bypass: bypass.collect() })
+    }
+
+    /// Reads the environment; `store` is what the command line or `FNPACK_STORE` said.
+    pub(crate) fn read(store: Option<PathBuf>) -> Option<Self> {
+        let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let default = || Some(data.or_else(|| Some(home.as_ref()?.join(".local/share")))?.join("fnpack"));
+        let docker = env::var_os("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker")));
+        let certificates = env::var_os("SSL_CERT_FILE").map(PathBuf::from).into_iter().chain(BUNDLES.map(PathBuf::from)).find(|path| path.is_file());
+        Some(Self {
+            store: store.map_or_else(default, Some)?,
+            docker_config: docker.map(|folder| folder.join("config.json")),
+            proxy: proxy_variables(),
+            certificates,
+        })
+    }
+}
+
+fn proxy_variables() -> Vec<(OsString, OsString)> {
+    let both = PROXY_VARIABLES.iter().flat_map(|name| [(*name).to_owned(), name.to_ascii_lowercase()]);
+    both.filter_map(|name| Some((OsString::from(&name), env::var_os(&name)?))).collect()
+}

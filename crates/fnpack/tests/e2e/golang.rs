@@ -1,0 +1,150 @@
+//! The Go example through every station, on the documents' tree.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use super::environment::{Environment, cache, repository};
+
+/// The shared store with stack and builder made from the repository's tree.
+pub(crate) fn tree() -> Option<Environment> {
+    static READY: OnceLock<()> = OnceLock::new();
+    let environment = Environment::with_base()?;
+    let root = repository();
+    READY.get_or_init(|| {
+        for (name, file) in [("stack/build", "stack.build"), ("stack/go-runner", "stack.go-runner.run")] {
+            let file = root.join(format!("stack/{file}.Dockerfile"));
+            environment.fnpack(["image", "build", "-t", name, "-f", path(&file), path(&root.join("stack"))]).success();
+        }
+        let config = root.join("builders/golang-builder/builder.toml");
+        environment.fnpack(["builder", "create", "fnpack/golang-builder", "-c", path(&config)]).success();
+    });
+    Some(environment)
+}
+
+pub(crate) fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The Go module proxy of this machine, as the `go` command would have it.
+fn upstream() -> String {
+    let configured = std::process::Command::new("go").args(["env", "GOPROXY"]).output();
+    let answer = configured.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    if answer.is_empty() { "https://proxy.golang.org".to_owned() } else { answer }
+}
+
+/// `fnpack build` of a Go function with Pulsar's module from the prepared file-system GOPROXY.
+pub(crate) fn build(environment: &Environment, name: &str, source: &Path, more: &[&str]) -> super::environment::Outcome {
+    let volume = format!("{}:/goproxy", path(&cache().unwrap().join("goproxy")));
+    let proxy = format!("GOPROXY=file:///goproxy,{}", upstream());
+    let fixed = ["build", name, path(source), "--volume", &volume, "-e", &proxy, "-e", "GONOSUMDB=github.com/apache/pulsar/pulsar-function-go"];
+    environment.fnpack(fixed.iter().chain(more))
+}
+
+pub(crate) fn example() -> PathBuf {
+    repository().join("examples/go/exclamation")
+}
+
+/// Every path below a folder with modification time and contents' length, for comparing before and after.
+fn listing(folder: &Path) -> Vec<(PathBuf, std::time::SystemTime, u64)> {
+    let mut found = Vec::new();
+    for entry in fs_err::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let metadata = entry.metadata().unwrap();
+        found.push((entry.path(), metadata.modified().unwrap(), metadata.len()));
+        if metadata.is_dir() {
+            found.extend(listing(&entry.path()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn example_becomes_an_image_that_asks_for_its_broker() {
+    let Some(environment) = tree() else { return };
+    let before = listing(&example());
+    let first = build(&environment, "go/function", &example(), &[]).success();
+    assert_eq!(listing(&example()), before, "the source folder is as it was");
+
+    let names = environment.call("run --raw go/function --entrypoint find -- /pulsar/function -mindepth 1 -printf %p:%U:%G:%m").success();
+    assert_eq!(names, "/pulsar/function/function:10000:10001:755");
+    let inspected: serde_json::Value = serde_json::from_str(&environment.call("inspect -o json go/function").success()).unwrap();
+    assert_eq!(inspected["function"]["language"], "go");
+    assert_eq!(inspected["start"]["working_folder"], "/pulsar/function");
+
+    let again = build(&environment, "go/function", &example(), &[]).success();
+    assert_eq!(first, again, "the same source gives the same digest");
+    assert_comes_up(&environment, "go/function");
+}
+
+/// Starts the image as Function Mesh does and waits until the instance asks for its broker.
+pub(crate) fn assert_comes_up(environment: &Environment, image: &str) {
+    let command = fs_err::read_to_string(repository().join("crates/fnpack/tests/fixtures/function-mesh/go.command")).unwrap();
+    // A port of our own to listen on: a connection is the proof, a log line only a sign.
+    let broker = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    broker.set_nonblocking(true).unwrap();
+    let url = format!("brokerServiceURL=pulsar://{}", broker.local_addr().unwrap());
+    let arguments = ["run", "--raw", image, "--user", "10000:10001", "--entrypoint", "bash", "-e", "POD_NAME=function-0", "-e", &url, "--", "-c", &command];
+    let log = environment.path().join("instance.log");
+    let mut child = environment.command().args(arguments).stdout(fs_err::File::create(&log).unwrap().into_file()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let connected = loop {
+        if broker.accept().is_ok() {
+            break true;
+        }
+        if Instant::now() > deadline || child.try_wait().unwrap().is_some() {
+            break false;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    // SAFETY is not needed: the process is our own child and not yet waited for.
+    rustix_kill(child.id());
+    child.wait().unwrap();
+    assert!(connected, "the instance did not ask for its broker:\n{}", fs_err::read_to_string(log).unwrap());
+}
+
+fn rustix_kill(process: u32) {
+    let process = rustix::process::Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+}
+
+#[test]
+fn compile_error_is_the_compilers_own() {
+    let Some(environment) = tree() else { return };
+    let source = environment.path().join("broken");
+    copy(&example(), &source);
+    let main = fs_err::read_dir(&source).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|extension| extension == "go")).unwrap();
+    let text = fs_err::read_to_string(&main).unwrap();
+    fs_err::write(&main, format!("{text}\nfunc broken() {{ return 1 }}\n")).unwrap();
+    let outcome = build(&environment, "go/broken", &source, &[]);
+    let line = format!("./{}:", main.file_name().unwrap().to_str().unwrap());
+    assert!(outcome.stderr.contains(&line), "{}", outcome.stderr);
+    assert!(outcome.failure(1).contains("fnpack/golang"));
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs_err::create_dir_all(to).unwrap();
+    for entry in fs_err::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() { copy(&entry.path(), &target) } else { drop(fs_err::copy(entry.path(), target).unwrap()) }
+    }
+}
+
+#[test]
+fn default_builder_is_found() {
+    let Some(environment) = tree() else { return };
+    let outcome = build(&environment, "go/default", &example(), &[]);
+    assert!(outcome.stderr.contains("fnpack/golang-builder"), "{}", outcome.stderr);
+    outcome.success();
+}
+
+#[test]
+fn source_without_a_function_is_declined_with_what_was_looked_for() {
+    let Some(environment) = tree() else { return };
+    environment.write("plain/go.mod", "module example.org/plain\n\ngo 1.24\n");
+    environment.write("plain/main.go", "package main\n\nfunc main() {}\n");
+    let error = environment.call("build go/plain plain").failure(1);
+    assert!(error.contains("fnpack/golang") && error.contains("pf.Start"), "{error}");
+}

@@ -1,0 +1,84 @@
+//! The same as root and as a user with a range of ids.
+
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::process::Command;
+
+use super::environment::{Environment, Outcome, bash_builder, cache};
+
+const USER: &str = "fnpack-test";
+
+/// Ids of the user that `./test` makes; `None` when we are not root and so cannot become it.
+fn user() -> Option<(u32, u32)> {
+    cache()?;
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "the rootless tests are started as root");
+        eprintln!("skipped: only root can become another user");
+        return None;
+    }
+    let passwd = fs_err::read_to_string("/etc/passwd").unwrap();
+    let line = passwd.lines().find(|line| line.starts_with(&format!("{USER}:"))).expect("./test makes the user fnpack-test");
+    let fields: Vec<&str> = line.split(':').collect();
+    Some((fields[2].parse().unwrap(), fields[3].parse().unwrap()))
+}
+
+fn give(path: &Path, (uid, gid): (u32, u32)) {
+    chown(path, Some(uid), Some(gid)).unwrap();
+    if path.is_dir() && !path.is_symlink() {
+        for entry in fs_err::read_dir(path).unwrap() {
+            give(&entry.unwrap().path(), (uid, gid));
+        }
+    }
+}
+
+fn as_user(environment: &Environment, arguments: &[&str]) -> Outcome {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", USER, "--regid", USER, "--init-groups", "--inh-caps=-all"]).arg(env!("CARGO_BIN_EXE_fnpack")).args(arguments);
+    command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").env("USER", USER);
+    command.env("HOME", environment.path().join("home")).env("FNPACK_STORE", environment.store()).current_dir(environment.path());
+    command.output().unwrap().into()
+}
+
+#[test]
+fn user_with_a_range_builds_the_same_digest_as_root() {
+    let (Some(root), Some(ids)) = (Environment::with_base(), user()) else { return };
+    let build = "mkdir $1/a; cp data $1/a/; printf '[types]\\nlaunch = true\\n' > $1/a.toml; chmod 600 data";
+    bash_builder(&root, "rootless/builder", "exit 0", build);
+    root.write("function/data", "contents");
+    let as_root = root.call("build rootless/function function -B rootless/builder").success();
+
+    let environment = Environment::empty();
+    environment.write("function/data", "contents");
+    for name in ["rootless/builder", "test/run"] {
+        let tar = environment.path().join("moved.tar");
+        root.fnpack(["image", "save", "-o", tar.to_str().unwrap(), name]).success();
+        give(environment.path(), ids);
+        as_user(&environment, &["image", "load", tar.to_str().unwrap()]).success();
+    }
+    give(environment.path(), ids);
+    let rootless = as_user(&environment, &["build", "rootless/function", "function", "-B", "rootless/builder"]).success();
+    assert_eq!(as_root.rsplit_once('@').unwrap().1, rootless.rsplit_once('@').unwrap().1);
+    let owner = as_user(&environment, &["run", "--raw", "rootless/function", "--entrypoint", "stat", "--", "-c", "%u:%g:%a", "/pulsar/function/data"]).success();
+    assert_eq!(owner, "10000:10001:600");
+    environment_cleanup(&environment);
+}
+
+#[test]
+fn user_with_a_range_builds_from_a_dockerfile() {
+    let (Some(root), Some(ids)) = (Environment::with_base(), user()) else { return };
+    let environment = Environment::empty();
+    let tar = environment.path().join("moved.tar");
+    root.fnpack(["image", "save", "-o", tar.to_str().unwrap(), "test/run"]).success();
+    environment.write("context/Dockerfile", "FROM test/run\nUSER root\nRUN id -u > /id && touch /owned && chown 10000:10001 /owned\n");
+    give(environment.path(), ids);
+    as_user(&environment, &["image", "load", tar.to_str().unwrap()]).success();
+    as_user(&environment, &["image", "build", "-t", "rootless/made", "context"]).success();
+    let owner = as_user(&environment, &["run", "--raw", "rootless/made", "--entrypoint", "stat", "--", "-c", "%u:%g", "/owned"]).success();
+    assert_eq!(owner, "10000:10001");
+    environment_cleanup(&environment);
+}
+
+/// Snapshots belong to mapped ids: root removes them before the folder is dropped.
+fn environment_cleanup(environment: &Environment) {
+    fs_err::remove_dir_all(environment.store()).unwrap();
+}
