@@ -1,4 +1,3 @@
 //! Test environment of fnpack; never shipped.
 
-pub mod needs;
 pub mod registry;

@@ -207,7 +207,7 @@ fn needs_userns_layers_are_unpacked_with_a_single_id() {
         command
     };
     let works = unshare(&["true".as_ref()]).output().is_ok_and(|output| output.status.success());
-    if testkit::needs::missing(works, "user namespaces cannot be made here") {
+    if missing(works, "user namespaces cannot be made here") {
         return;
     }
     let home = Home::new();
