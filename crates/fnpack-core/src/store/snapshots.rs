@@ -191,8 +191,7 @@ impl Store {
         self.inner.disk.create_folders(&work)?;
         let upper = Upper { folder: diff.to_owned(), work };
         let overlay = Overlay { lowers: lowers.to_vec(), upper: Some(upper), xattr: self.inner.xattr };
-        // The store syncs once, behind all layers.
-        let view = overlay.view_unsynced();
+        let view = overlay.view();
         view.map(Root::from_fd).map_err(|source| StoreError::View { diff_id: step.layer.diff_id, source: Box::new(source) })
     }
 

@@ -78,16 +78,6 @@ impl Overlay {
     ///
     /// The number of layers is as asked for, see the module's text.
     pub fn view(&self) -> Result<OwnedFd, SandboxError> {
-        self.view_with(&[])
-    }
-
-    /// The same, but the kernel does not sync the whole file system of the upper folder when the view ends: for
-    /// who syncs once behind many views. The work folder is used up by it.
-    pub fn view_unsynced(&self) -> Result<OwnedFd, SandboxError> {
-        self.view_with(&["volatile"])
-    }
-
-    fn view_with(&self, flags: &[&str]) -> Result<OwnedFd, SandboxError> {
         if self.lowers.len() > MOST_LAYERS {
             return Err(SandboxError::TooManyLayers { count: self.lowers.len(), limit: MOST_LAYERS });
         }
@@ -95,12 +85,12 @@ impl Overlay {
             // The kernel refuses an overlay of a single folder.
             ([only], None) => read_only(only),
             // Older kernels take the option at first and then refuse the whole without a reason.
-            _ if kernel::is_at_least(KERNEL_WITH_SINGLE_LAYERS) => self.view_by_layers(flags),
+            _ if kernel::is_at_least(KERNEL_WITH_SINGLE_LAYERS) => self.view_by_layers(),
             _ => legacy::view(self),
         }
     }
 
-    fn view_by_layers(&self, flags: &[&str]) -> Result<OwnedFd, SandboxError> {
+    fn view_by_layers(&self) -> Result<OwnedFd, SandboxError> {
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(|errno| self.refused(None, errno))?;
         let refused = |errno| self.refused(Some(&context), errno);
         let folders = self.open_folders()?;
@@ -116,9 +106,6 @@ impl Overlay {
         }
         if self.xattr == OverlayXattr::User {
             fsconfig_set_flag(&context, "userxattr").map_err(refused)?;
-        }
-        for flag in flags {
-            fsconfig_set_flag(&context, *flag).map_err(refused)?;
         }
         fsconfig_create(&context).map_err(refused)?;
         // Device nodes of an image are never to work, not even where root unpacked them.
