@@ -25,8 +25,11 @@ pub(crate) enum GolangError {
     Run { command: String, source: io::Error },
     #[error("`{command}` failed with {status}")]
     Failed { command: String, status: ExitStatus },
-    #[error("the module asks for Go {asked}, the build image has Go {present}, and a newer one cannot be had (GOPROXY is `{proxy}`)")]
-    Toolchain { asked: String, present: String, proxy: String },
+    #[error(
+        "the module asks for Go {asked}, the build image has Go {present}, and a newer one cannot be had \
+         (GOTOOLCHAIN is `{policy}`, GOPROXY is `{proxy}`)"
+    )]
+    Toolchain { asked: String, present: String, policy: String, proxy: String },
     #[error("Go could not build {package}, see its words above")]
     Build { package: String, output: String, proxy: String, cgo_files: Vec<PathBuf> },
     #[error("take the binary")]

@@ -185,7 +185,8 @@ fn build_without_fingerprint_never_takes_an_earlier_binary() {
 
 #[test]
 fn build_failures_say_what_helps() {
-    let cases: [(&str, fn(&mut Build), &str); 6] = [
+    type Change = fn(&mut Build);
+    let cases: [(&str, Change, &str); 6] = [
         (
             "no go",
             |build| build.set("PATH", "/nowhere"),
@@ -197,12 +198,12 @@ fn build_failures_say_what_helps() {
                 build.write("go.mod", "module x\ngo 1.99\n");
                 build.set("REFUSED", "403 Forbidden");
             },
-            "the module asks for Go 1.99, the build image has Go 1.24.4, and a newer one cannot be had (GOPROXY is `file:///goproxy`)\nhint: let GOPROXY name a proxy that has `golang.org/toolchain`, or use a build image with that Go",
+            "the module asks for Go 1.99, the build image has Go 1.24.4, and a newer one cannot be had (GOTOOLCHAIN is `auto`, GOPROXY is `file:///goproxy`)\nhint: let GOPROXY name a proxy that has `golang.org/toolchain`, or use a build image with that Go",
         ),
         (
             "toolchain too old to fetch another",
             |build| build.write("go.mod", "module x\ngo 1.99\n"),
-            "the module asks for Go 1.99, the build image has Go 1.24.4, and a newer one cannot be had (GOPROXY is `file:///goproxy`)\nhint: let GOPROXY name a proxy that has `golang.org/toolchain`, or use a build image with that Go",
+            "the module asks for Go 1.99, the build image has Go 1.24.4, and a newer one cannot be had (GOTOOLCHAIN is `auto`, GOPROXY is `file:///goproxy`)\nhint: let GOPROXY name a proxy that has `golang.org/toolchain`, or use a build image with that Go",
         ),
         ("module not understood", |build| build.set("REFUSED", "go.mod:1: unknown directive"), "`go env` failed with exit status: 1"),
         ("compile error", |build| build.set("COMPLAINT", "./main.go:5:14: undefined: x"), "Go could not build ., see its words above"),
