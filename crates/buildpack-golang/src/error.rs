@@ -60,6 +60,9 @@ const HINTS: [(&str, &str); 11] = [
     ("requires go >=", "the module needs a newer Go than its go.mod says; run `go mod tidy`"),
 ];
 
+/// What Go says where files with `import "C"` are left out.
+const WITHOUT_CGO: [&str; 2] = ["build constraints exclude all Go files", "undefined: "];
+
 impl GolangError {
     /// The error with its causes, and a hint where one is known.
     pub(crate) fn explained(&self) -> String {
@@ -97,7 +100,7 @@ fn build_hint(output: &str, proxy: &str, cgo_files: &[PathBuf]) -> Option<String
         let concerns_proxy = hint.contains("GOPROXY") || hint.contains("proxy");
         return Some(if concerns_proxy { format!("{hint} (GOPROXY is `{proxy}`)") } else { (*hint).to_owned() });
     }
-    let file = cgo_files.first()?;
+    let file = cgo_files.first().filter(|_| WITHOUT_CGO.iter().any(|words| output.contains(words)))?;
     Some(format!("{} imports \"C\", and functions are built without cgo, so that they run on any base", file.display()))
 }
 

@@ -114,9 +114,19 @@ fn not_chosen(variables: &Variables, module: &Path, asked: Option<String>, statu
     }
 }
 
-/// Where modules come from, as Go sees it.
+/// Where modules come from, as Go sees it, without the passwords that addresses may hold.
 pub(crate) fn proxy(variables: &Variables) -> String {
-    setting(variables, "GOPROXY", DEFAULT_PROXY)
+    without_credentials(&setting(variables, "GOPROXY", DEFAULT_PROXY))
+}
+
+fn without_credentials(addresses: &str) -> String {
+    let redacted = |address: &str| {
+        let (scheme, rest) = address.split_once("://")?;
+        let host = rest.find('/').unwrap_or(rest.len());
+        let end = rest.get(..host)?.rfind('@')?;
+        Some(format!("{scheme}://***{}", rest.get(end..)?))
+    };
+    addresses.split_inclusive([',', '|']).map(|address| redacted(address).unwrap_or_else(|| address.to_owned())).collect()
 }
 
 fn setting(variables: &Variables, name: &str, default: &str) -> String {
@@ -237,6 +247,19 @@ mod tests {
         ] {
             assert_eq!(relocated(line, Path::new(place)), expected);
         }
+    }
+
+    #[test]
+    fn proxy_is_shown_without_credentials() {
+        for (addresses, expected) in [
+            ("https://proxy.golang.org,direct", "https://proxy.golang.org,direct"),
+            ("https://me:p@ss@proxy/x@y|file:///goproxy,off", "https://***@proxy/x@y|file:///goproxy,off"),
+            ("https://me@proxy", "https://***@proxy"),
+            ("", DEFAULT_PROXY),
+        ] {
+            assert_eq!(proxy(&[("GOPROXY".into(), addresses.into())].into()), expected);
+        }
+        assert_eq!(proxy(&Variables::new()), DEFAULT_PROXY);
     }
 
     #[test]

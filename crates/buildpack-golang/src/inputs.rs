@@ -117,6 +117,8 @@ fn add(hash: &mut Sha256, field: &[u8]) {
 mod tests {
     use super::*;
 
+    type Change = fn(&Path);
+
     fn of(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Option<String> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
@@ -144,7 +146,6 @@ mod tests {
     fn fingerprint_changes_with_what_is_built() {
         let folder = source();
         let before = of(folder.path(), &[], &[]);
-        type Change = fn(&Path);
         let changes: [(&str, Change); 5] = [
             ("content", |folder| fs_err::write(folder.join("lib/data.txt"), "2").unwrap()),
             ("new file", |folder| fs_err::write(folder.join("lib/new.txt"), "").unwrap()),
