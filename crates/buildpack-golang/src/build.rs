@@ -1,6 +1,6 @@
 //! The build: choose the toolchain, compile unless nothing changed, and leave the binary alone in its folder.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,7 @@ fn only_package(project: &Project) -> Result<&Path, GolangError> {
 fn go_variables(request: &BuildRequest) -> Variables {
     let mut variables = request.variables.clone();
     // The toolchain knows its own root, and another one's would break it.
-    variables.remove(std::ffi::OsStr::new("GOROOT"));
+    variables.remove(OsStr::new("GOROOT"));
     let layers = &request.layers;
     let set: [(&str, OsString); 6] = [
         ("CGO_ENABLED", "0".into()),
@@ -119,15 +119,20 @@ fn processor_level(target: &Target) -> Option<(&'static str, String)> {
 /// Without paths of this machine, the state of version control, and symbols: the same source gives the same binary,
 /// a third smaller. Stack traces are complete all the same.
 fn build_arguments(request: &BuildRequest, project: &Project, package: &Path) -> Vec<OsString> {
-    let mut linker_flags = "-ldflags=-s -w".to_owned();
-    if !request.settings.linker_flags.is_empty() {
-        linker_flags.push(' ');
-        linker_flags.push_str(&request.settings.linker_flags);
-    }
+    let linker_flags = linker_flags(request);
     let package = package.strip_prefix(&project.module).unwrap_or(package);
     let fixed = ["build", "-trimpath", "-buildvcs=false", "-modcacherw", &linker_flags, "-o"].map(OsString::from);
     let last = [request.layers.function.join(BINARY).into(), as_argument(package).into()];
     fixed.into_iter().chain(last).collect()
+}
+
+/// Go takes one `-ldflags` only, so those of `GOFLAGS` are taken over.
+fn linker_flags(request: &BuildRequest) -> String {
+    let go_flags = request.variables.get(OsStr::new("GOFLAGS")).map(|flags| flags.to_string_lossy()).unwrap_or_default();
+    let of_go_flags = go_flags.split_whitespace().filter_map(|flag| flag.trim_start_matches('-').strip_prefix("ldflags="));
+    let users = Some(request.settings.linker_flags.as_str()).filter(|flags| !flags.is_empty());
+    let all: Vec<&str> = ["-ldflags=-s -w"].into_iter().chain(of_go_flags).chain(users).collect();
+    all.join(" ")
 }
 
 /// Empty if there is none.

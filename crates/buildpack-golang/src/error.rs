@@ -25,8 +25,11 @@ pub(crate) enum GolangError {
     Run { command: String, source: io::Error },
     #[error("`{command}` failed with {status}")]
     Failed { command: String, status: ExitStatus },
-    #[error("the module asks for Go {asked}, the build image has Go {present}, and a newer one cannot be had (GOPROXY is `{proxy}`)")]
-    Toolchain { asked: String, present: String, proxy: String },
+    #[error(
+        "the module asks for Go {asked}, the build image has Go {present}, and a newer one cannot be had \
+         (GOTOOLCHAIN is `{policy}`, GOPROXY is `{proxy}`)"
+    )]
+    Toolchain { asked: String, present: String, policy: String, proxy: String },
     #[error("Go could not build {package}, see its words above")]
     Build { package: String, output: String, proxy: String, cgo_files: Vec<PathBuf> },
     #[error("take the binary")]
@@ -56,6 +59,9 @@ const HINTS: [(&str, &str); 11] = [
     ("dial tcp", "the module proxy cannot be reached; name another in GOPROXY, or vendor the modules with `go mod vendor`"),
     ("requires go >=", "the module needs a newer Go than its go.mod says; run `go mod tidy`"),
 ];
+
+/// What Go says where files with `import "C"` are left out.
+const WITHOUT_CGO: [&str; 2] = ["build constraints exclude all Go files", "undefined: "];
 
 impl GolangError {
     /// The error with its causes, and a hint where one is known.
@@ -94,7 +100,7 @@ fn build_hint(output: &str, proxy: &str, cgo_files: &[PathBuf]) -> Option<String
         let concerns_proxy = hint.contains("GOPROXY") || hint.contains("proxy");
         return Some(if concerns_proxy { format!("{hint} (GOPROXY is `{proxy}`)") } else { (*hint).to_owned() });
     }
-    let file = cgo_files.first()?;
+    let file = cgo_files.first().filter(|_| WITHOUT_CGO.iter().any(|words| output.contains(words)))?;
     Some(format!("{} imports \"C\", and functions are built without cgo, so that they run on any base", file.display()))
 }
 

@@ -107,15 +107,31 @@ fn not_chosen(variables: &Variables, module: &Path, asked: Option<String>, statu
         Err(error) => return error,
     };
     match asked {
-        Some(asked) if is_newer(&asked, &present) => GolangError::Toolchain { asked, present, proxy: proxy(variables) },
+        Some(asked) if is_newer(&asked, &present) => {
+            GolangError::Toolchain { asked, present, policy: setting(variables, "GOTOOLCHAIN", "auto"), proxy: proxy(variables) }
+        }
         _ => GolangError::Failed { command: "go env".to_owned(), status },
     }
 }
 
-/// Where modules come from, as Go sees it.
+/// Where modules come from, as Go sees it, without the passwords that addresses may hold.
 pub(crate) fn proxy(variables: &Variables) -> String {
-    let given = variables.get(OsStr::new("GOPROXY")).filter(|proxy| !proxy.is_empty());
-    given.map_or_else(|| DEFAULT_PROXY.to_owned(), |proxy| proxy.to_string_lossy().into_owned())
+    without_credentials(&setting(variables, "GOPROXY", DEFAULT_PROXY))
+}
+
+fn without_credentials(addresses: &str) -> String {
+    let redacted = |address: &str| {
+        let (scheme, rest) = address.split_once("://")?;
+        let host = rest.find('/').unwrap_or(rest.len());
+        let end = rest.get(..host)?.rfind('@')?;
+        Some(format!("{scheme}://***{}", rest.get(end..)?))
+    };
+    addresses.split_inclusive([',', '|']).map(|address| redacted(address).unwrap_or_else(|| address.to_owned())).collect()
+}
+
+fn setting(variables: &Variables, name: &str, default: &str) -> String {
+    let given = variables.get(OsStr::new(name)).filter(|value| !value.is_empty());
+    given.map_or_else(|| default.to_owned(), |value| value.to_string_lossy().into_owned())
 }
 
 /// Keeps in the toolchain layer only what is used: not other versions, nor the archive it was unpacked from, which
@@ -184,12 +200,16 @@ fn relocated(line: &str, place: &Path) -> String {
     let indent = line.len() - line.trim_start().len();
     let (blank, words) = line.split_at(indent);
     let (path, rest) = words.split_at(words.find(':').unwrap_or(words.len()));
-    let names_file = rest.starts_with(':') && (path.ends_with(".go") || path.ends_with("go.mod")) && !path.starts_with('/');
+    let names_file = rest.starts_with(':') && names_source(Path::new(path)) && !path.starts_with('/');
     if place.as_os_str().is_empty() || !names_file {
         return line.to_owned();
     }
     let dot = if path.starts_with("./") { "./" } else { "" };
     format!("{blank}{dot}{}{rest}", joined(place, Path::new(path)).display())
+}
+
+fn names_source(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("go")) || path.file_name() == Some(OsStr::new("go.mod"))
 }
 
 /// By the words of the paths alone.
@@ -227,6 +247,19 @@ mod tests {
         ] {
             assert_eq!(relocated(line, Path::new(place)), expected);
         }
+    }
+
+    #[test]
+    fn proxy_is_shown_without_credentials() {
+        for (addresses, expected) in [
+            ("https://proxy.golang.org,direct", "https://proxy.golang.org,direct"),
+            ("https://me:p@ss@proxy/x@y|file:///goproxy,off", "https://***@proxy/x@y|file:///goproxy,off"),
+            ("https://me@proxy", "https://***@proxy"),
+            ("", DEFAULT_PROXY),
+        ] {
+            assert_eq!(proxy(&[("GOPROXY".into(), addresses.into())].into()), expected);
+        }
+        assert_eq!(proxy(&Variables::new()), DEFAULT_PROXY);
     }
 
     #[test]

@@ -38,7 +38,12 @@ pub(crate) fn fingerprint(application: &Path, variables: &Variables, arguments: 
         add(&mut hash, value.as_bytes());
     }
     let pinned = add_folder(&mut hash, application)?;
-    Ok(pinned.then(|| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok(pinned.then(|| hexadecimal(&hash.finalize())))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).flatten().collect()
 }
 
 fn takes_more(variables: &Variables) -> bool {
@@ -112,6 +117,8 @@ fn add(hash: &mut Sha256, field: &[u8]) {
 mod tests {
     use super::*;
 
+    type Change = fn(&Path);
+
     fn of(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Option<String> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
@@ -139,7 +146,7 @@ mod tests {
     fn fingerprint_changes_with_what_is_built() {
         let folder = source();
         let before = of(folder.path(), &[], &[]);
-        let changes: [(&str, fn(&Path)); 5] = [
+        let changes: [(&str, Change); 5] = [
             ("content", |folder| fs_err::write(folder.join("lib/data.txt"), "2").unwrap()),
             ("new file", |folder| fs_err::write(folder.join("lib/new.txt"), "").unwrap()),
             ("name", |folder| fs_err::rename(folder.join("main.go"), folder.join("other.go")).unwrap()),

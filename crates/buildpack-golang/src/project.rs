@@ -1,5 +1,6 @@
 //! Where in the source folder the function is: its module, and the main packages that start a function.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -29,15 +30,27 @@ pub(crate) struct Project {
 /// What was looked for and not found; the text is for the user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Absent {
-    Module { found: Vec<PathBuf> },
-    Function { main_packages: Vec<PathBuf> },
-    Target { folder: PathBuf },
+    /// With what may explain it; modules `below` are found, but not chosen among.
+    Module {
+        found: Vec<PathBuf>,
+        below: bool,
+    },
+    Function {
+        main_packages: Vec<PathBuf>,
+    },
+    Target {
+        folder: PathBuf,
+    },
 }
 
 impl fmt::Display for Absent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Module { found } => write!(formatter, "looked for go.mod: not found{}", listed("found ", found)),
+            Self::Module { found, below: false } => write!(formatter, "looked for go.mod: not found{}", listed("found ", found)),
+            Self::Module { found, below: true } => {
+                let found = listed("name the folder of a main package in BP_GO_TARGETS; found ", found);
+                write!(formatter, "looked for go.mod in the source folder itself: not found{found}")
+            }
             Self::Function { main_packages } if main_packages.is_empty() => {
                 write!(formatter, "looked for a main package that calls pf.Start of {FUNCTION_PACKAGE}: not found (no main package)")
             }
@@ -68,7 +81,7 @@ pub(crate) fn as_argument(folder: &Path) -> String {
 pub(crate) fn find(application: &Path, target: Option<&Path>, tags: &BuildTags) -> io::Result<Result<Project, Absent>> {
     let start = target.unwrap_or(Path::new(""));
     let Some(module) = start.ancestors().find(|folder| application.join(folder).join("go.mod").is_file()) else {
-        return Ok(Err(Absent::Module { found: instead_of_module(application)? }));
+        return Ok(Err(instead_of_module(application)?));
     };
     let packages = packages(application, module, tags)?;
     let cgo_files = packages.iter().flat_map(|package| package.cgo_files.iter().cloned()).collect();
@@ -158,11 +171,11 @@ fn is_package_folder(name: &str) -> bool {
 }
 
 fn is_source_file(name: &str) -> bool {
-    name.ends_with(".go") && !name.ends_with("_test.go") && !name.starts_with(['.', '_'])
+    Path::new(name).extension() == Some(OsStr::new("go")) && !name.ends_with("_test.go") && !name.starts_with(['.', '_'])
 }
 
 /// What may explain why there is no `go.mod`: a name nearly like it, one further down, or Go files alone.
-fn instead_of_module(application: &Path) -> io::Result<Vec<PathBuf>> {
+fn instead_of_module(application: &Path) -> io::Result<Absent> {
     let mut similar = Vec::new();
     let mut below = Vec::new();
     let mut sources = Vec::new();
@@ -176,7 +189,10 @@ fn instead_of_module(application: &Path) -> io::Result<Vec<PathBuf>> {
             sources.push(path);
         }
     }
-    Ok([similar, below, sources].into_iter().find(|found| !found.is_empty()).unwrap_or_default())
+    if similar.is_empty() && !below.is_empty() {
+        return Ok(Absent::Module { found: below, below: true });
+    }
+    Ok(Absent::Module { found: if similar.is_empty() { sources } else { similar }, below: false })
 }
 
 /// `Go.mod`, `go.mo`, `gomod`, `go.mod.txt`, or a folder `go.mod`.

@@ -46,8 +46,8 @@ fn go_architecture(rust: &str) -> &str {
 
 /// Empty if it is not there: testing releases of Debian have no version.
 fn os_release_value(text: &str, key: &str) -> String {
-    let values = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
-    values.last().unwrap_or_default().trim_matches(['"', '\'']).to_owned()
+    let mut values = text.lines().filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix('='));
+    values.next_back().unwrap_or_default().trim_matches(['"', '\'']).to_owned()
 }
 
 #[cfg(test)]

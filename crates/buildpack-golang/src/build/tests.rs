@@ -98,6 +98,8 @@ impl Build {
     }
 }
 
+type Change = fn(&mut Build);
+
 fn simple() -> Build {
     Build::new(&[("go.mod", "module x\ngo 1.23\n"), ("main.go", FUNCTION), (".gitignore", ""), ("vendor/modules.txt", "")])
 }
@@ -145,9 +147,13 @@ fn build_calls_go_for_the_chosen_package() {
     let mut build = Build::new(&[("fn/go.mod", "module x\n"), ("fn/cmd/a/main.go", FUNCTION)]);
     build.set("BP_GO_TARGETS", "./fn/cmd/a");
     build.set("BP_GO_BUILD_LDFLAGS", "-X main.version=1");
+    build.set("GOFLAGS", "-v -ldflags=-X=main.commit=2");
     build.run().unwrap();
     let output = build.request.layers.function.join(BINARY);
-    let expected = format!("build -trimpath -buildvcs=false -modcacherw -ldflags=-s -w -X main.version=1 -o {} ./cmd/a", output.display());
+    let expected = format!(
+        "build -trimpath -buildvcs=false -modcacherw -ldflags=-s -w -X=main.commit=2 -X main.version=1 -o {} ./cmd/a",
+        output.display()
+    );
     assert_eq!(build.noted("").lines().nth(1), Some(expected.as_str()));
     let module = fs_err::canonicalize(build.request.application.join("fn")).unwrap();
     assert_eq!(build.noted(".pwd").trim(), module.display().to_string());
@@ -185,7 +191,7 @@ fn build_without_fingerprint_never_takes_an_earlier_binary() {
 
 #[test]
 fn build_failures_say_what_helps() {
-    let cases: [(&str, fn(&mut Build), &str); 6] = [
+    let cases: [(&str, Change, &str); 6] = [
         (
             "no go",
             |build| build.set("PATH", "/nowhere"),
@@ -197,12 +203,12 @@ fn build_failures_say_what_helps() {
                 build.write("go.mod", "module x\ngo 1.99\n");
                 build.set("REFUSED", "403 Forbidden");
             },
-            "the module asks for Go 1.99, the build image has Go 1.24.4, and a newer one cannot be had (GOPROXY is `file:///goproxy`)\nhint: let GOPROXY name a proxy that has `golang.org/toolchain`, or use a build image with that Go",
+            "the module asks for Go 1.99, the build image has Go 1.24.4, and a newer one cannot be had (GOTOOLCHAIN is `auto`, GOPROXY is `file:///goproxy`)\nhint: let GOPROXY name a proxy that has `golang.org/toolchain`, or use a build image with that Go",
         ),
         (
             "toolchain too old to fetch another",
             |build| build.write("go.mod", "module x\ngo 1.99\n"),
-            "the module asks for Go 1.99, the build image has Go 1.24.4, and a newer one cannot be had (GOPROXY is `file:///goproxy`)\nhint: let GOPROXY name a proxy that has `golang.org/toolchain`, or use a build image with that Go",
+            "the module asks for Go 1.99, the build image has Go 1.24.4, and a newer one cannot be had (GOTOOLCHAIN is `auto`, GOPROXY is `file:///goproxy`)\nhint: let GOPROXY name a proxy that has `golang.org/toolchain`, or use a build image with that Go",
         ),
         ("module not understood", |build| build.set("REFUSED", "go.mod:1: unknown directive"), "`go env` failed with exit status: 1"),
         ("compile error", |build| build.set("COMPLAINT", "./main.go:5:14: undefined: x"), "Go could not build ., see its words above"),

@@ -39,8 +39,14 @@ fn find_looks_for_module_and_function() {
         (&[("Go.mod", MODULE), ("main.go", FUNCTION)], "looked for go.mod: not found (found Go.mod)"),
         (&[("go.mod/x", ""), ("main.go", FUNCTION)], "looked for go.mod: not found (found go.mod)"),
         (&[("go.sum", ""), ("pom.xml", "")], "looked for go.mod: not found"),
-        (&[("a/fn/go.mod", MODULE), ("a/fn/main.go", FUNCTION)], "looked for go.mod: not found (found a/fn/go.mod)"),
-        (&[("fn/go.mod", MODULE), ("x.go", OTHER)], "looked for go.mod: not found (found fn/go.mod)"),
+        (
+            &[("a/fn/go.mod", MODULE), ("a/fn/main.go", FUNCTION)],
+            "looked for go.mod in the source folder itself: not found (name the folder of a main package in BP_GO_TARGETS; found a/fn/go.mod)",
+        ),
+        (
+            &[("fn/go.mod", MODULE), ("x.go", OTHER)],
+            "looked for go.mod in the source folder itself: not found (name the folder of a main package in BP_GO_TARGETS; found fn/go.mod)",
+        ),
         // An empty one is for Go to complain about.
         (&[("go.mod", ""), ("main.go", FUNCTION)], "."),
         (&[("go.mod", MODULE), ("main.go", "")], "looked for a main package that calls pf.Start of pf: not found (no main package)"),
@@ -84,7 +90,10 @@ fn find_believes_the_target() {
         ("fn", "looked for a main package in ./fn, as BP_GO_TARGETS says: not found"),
         ("lib", "looked for a main package in ./lib, as BP_GO_TARGETS says: not found"),
         ("fn/absent", "looked for a main package in ./fn/absent, as BP_GO_TARGETS says: not found"),
-        ("absent", "looked for go.mod: not found (found fn/go.mod, lib/go.mod)"),
+        (
+            "absent",
+            "looked for go.mod in the source folder itself: not found (name the folder of a main package in BP_GO_TARGETS; found fn/go.mod, lib/go.mod)",
+        ),
     ] {
         assert_eq!(told(&files, Some(target)), expected);
     }

@@ -223,7 +223,9 @@ impl Read for Verifying {
             (Some(actual), Place::File(path)) if actual != self.expected => {
                 Err(StoreError::CorruptBlob { digest: self.expected, path: path.clone() }.into())
             }
-            (Some(actual), Place::Elsewhere) if actual != self.expected => Err(StoreError::WrongDigest { expected: self.expected, actual }.into()),
+            (Some(actual), Place::Elsewhere) if actual != self.expected => {
+                Err(StoreError::WrongDigest { expected: self.expected, actual }.into())
+            }
             _ => Ok(0),
         }
     }

@@ -8,7 +8,7 @@ use rustix::fs::FlockOperation;
 use super::images::is_index;
 use super::references::ReferenceRecord;
 use super::staging::Stage;
-use super::{BLOBS, FOLDERS, INDEX, Inner, Result, SNAPSHOTS, SnapshotName, Store, StoreError};
+use super::{BLOBS, FOLDERS, INDEX, Inner, Result, SNAPSHOTS, SnapshotName, Store, StoreError, disk};
 use crate::digest::Digest;
 use crate::image::{Index, Manifest};
 use crate::reference::Reference;
@@ -170,7 +170,7 @@ impl Store {
     fn check_blobs(&self, deep: bool, faults: &mut Vec<Fault>) -> Result<()> {
         let known: std::collections::HashSet<PathBuf> = self.inner.blob_files(BLOBS)?.into_iter().map(|(_, path)| path).collect();
         let folder = self.inner.disk.at(BLOBS);
-        let strange = self.inner.disk.list_if_there(&folder)?.into_iter().map(|name| folder.join(name)).filter(|path| !known.contains(path));
+        let strange = disk::list_if_there(&folder)?.into_iter().map(|name| folder.join(name)).filter(|path| !known.contains(path));
         faults.extend(strange.map(|path| Fault::Leftover { path }));
         if !deep {
             return Ok(());
@@ -188,7 +188,7 @@ impl Store {
 impl Inner {
     fn check_caches(&self, faults: &mut Vec<Fault>) -> Result<()> {
         for (name, path) in self.named::<SnapshotName>(SNAPSHOTS)? {
-            let is_empty_one = self.disk.list_if_there(&path)?.is_empty() && name.chain_hex() == name.as_str();
+            let is_empty_one = disk::list_if_there(&path)?.is_empty() && name.chain_hex() == name.as_str();
             if !is_empty_one && self.snapshot_info(&name)?.is_none() {
                 faults.push(Fault::Snapshot { name });
             }
@@ -205,7 +205,7 @@ impl Inner {
         for folder in [SNAPSHOTS, FOLDERS] {
             let named: Vec<PathBuf> = self.named::<SnapshotName>(folder)?.into_iter().map(|(_, path)| path).collect();
             let folder = self.disk.at(folder);
-            let strange = self.disk.list_if_there(&folder)?.into_iter().map(|name| folder.join(name)).filter(|path| !named.contains(path));
+            let strange = disk::list_if_there(&folder)?.into_iter().map(|name| folder.join(name)).filter(|path| !named.contains(path));
             faults.extend(strange.map(|path| Fault::Leftover { path }));
         }
         Ok(())
@@ -215,7 +215,7 @@ impl Inner {
         let path = self.disk.at(INDEX);
         let expected = self.index()?;
         // A byte more than expected is enough to know.
-        let found = self.disk.read(&path, expected.len() as u64).ok().flatten();
+        let found = disk::read(&path, expected.len() as u64).ok().flatten();
         if found.is_none_or(|found| found != expected) {
             faults.push(Fault::StaleIndex { path });
         }
@@ -239,4 +239,3 @@ impl Inner {
         }
     }
 }
-

@@ -43,46 +43,6 @@ impl Disk {
         allowed.and_then(|()| change()).map_err(|source| StoreError::io(step, path, source))
     }
 
-    // --- reading ----------------------------------------------------------------------------------
-
-    pub(super) fn exists(&self, path: &Path) -> Result<bool> {
-        path.try_exists().map_err(|source| StoreError::reading("examine", path, source))
-    }
-
-    pub(super) fn open(&self, path: &Path) -> Result<Option<File>> {
-        match File::open(path) {
-            Ok(file) => Ok(Some(file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StoreError::reading("open", path, source)),
-        }
-    }
-
-    /// The bytes of a small file, `None` where there is none; more than `limit` is an error.
-    pub(super) fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-        let Some(file) = self.open(path)? else { return Ok(None) };
-        let failed = |source| StoreError::reading("read", path, source);
-        let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
-        if bytes.len() as u64 > limit {
-            return Err(failed(io::Error::other(format!("it is longer than {limit} bytes"))));
-        }
-        Ok(Some(bytes))
-    }
-
-    /// The names in a folder, sorted; none where there is no folder.
-    pub(super) fn list_if_there(&self, path: &Path) -> Result<Vec<OsString>> {
-        let failed = |source| StoreError::reading("list", path, source);
-        let entries = match fs_err::read_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            result => result.map_err(failed)?,
-        };
-        let mut names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>().map_err(failed)?;
-        names.sort();
-        Ok(names)
-    }
-
-    // --- changes ----------------------------------------------------------------------------------
-
     /// Makes a folder and those above it. Only the user of the store may enter: snapshots hold programs
     /// with set-user-ID bits, which other users of the machine must not reach.
     pub(super) fn create_folders(&self, path: &Path) -> Result<()> {
@@ -145,25 +105,59 @@ impl Disk {
     pub(super) fn sync_all(&self) -> Result<()> {
         self.change("sync the file system of", &self.path, || Ok(rustix::fs::syncfs(File::open(&self.path)?.file())?))
     }
+}
 
-    // --- locks ------------------------------------------------------------------------------------
+pub(super) fn exists(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(|source| StoreError::reading("examine", path, source))
+}
 
-    /// Waits for a lock on a file, which is made if it is missing. Taking a lock changes nothing that counts.
-    pub(super) fn lock(&self, path: &Path, operation: FlockOperation) -> Result<Lock> {
-        let failed = |source| StoreError::io("lock", path, source);
-        let file = File::options().append(true).create(true).open(path).map_err(failed)?;
-        flock(&file, operation).map_err(failed)?;
-        Ok(Lock { _file: file })
+pub(super) fn open(path: &Path) -> Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StoreError::reading("open", path, source)),
     }
+}
 
-    /// A lock on a file that is there and free, or `None`.
-    pub(super) fn try_lock(&self, path: &Path) -> Result<Option<Lock>> {
-        let Some(file) = self.open(path)? else { return Ok(None) };
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Lock { _file: file })),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(source) => Err(StoreError::io("lock", path, source)),
-        }
+/// The bytes of a small file, `None` where there is none; more than `limit` is an error.
+pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let Some(file) = open(path)? else { return Ok(None) };
+    let failed = |source| StoreError::reading("read", path, source);
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(failed(io::Error::other(format!("it is longer than {limit} bytes"))));
+    }
+    Ok(Some(bytes))
+}
+
+/// The names in a folder, sorted; none where there is no folder.
+pub(super) fn list_if_there(path: &Path) -> Result<Vec<OsString>> {
+    let failed = |source| StoreError::reading("list", path, source);
+    let entries = match fs_err::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        result => result.map_err(failed)?,
+    };
+    let mut names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    names.sort();
+    Ok(names)
+}
+
+/// Waits for a lock on a file, which is made if it is missing. Taking a lock changes nothing that counts.
+pub(super) fn lock(path: &Path, operation: FlockOperation) -> Result<Lock> {
+    let failed = |source| StoreError::io("lock", path, source);
+    let file = File::options().append(true).create(true).open(path).map_err(failed)?;
+    flock(&file, operation).map_err(failed)?;
+    Ok(Lock { _file: file })
+}
+
+/// A lock on a file that is there and free, or `None`.
+pub(super) fn try_lock(path: &Path) -> Result<Option<Lock>> {
+    let Some(file) = open(path)? else { return Ok(None) };
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(Lock { _file: file })),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(source) => Err(StoreError::io("lock", path, source)),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fnpack_sandbox::SandboxError;
+
 use crate::digest::{DiffId, Digest};
 use crate::image::ImageError;
 use crate::layers::apply::{ApplyError, is_disk_full};
@@ -128,13 +130,13 @@ pub enum StoreError {
         source: ApplyError,
     },
     /// The parents of a layer could not be mounted to unpack it over them.
-    #[error("cannot mount an overlay to unpack the layer {diff_id}")]
+    #[error("cannot unpack the layer {diff_id} over the layers below")]
     View {
         /// The layer.
         diff_id: DiffId,
-        /// What the kernel answered.
+        /// The reason.
         #[source]
-        source: io::Error,
+        source: Box<SandboxError>,
     },
     /// Several images begin with these digits.
     #[error("`{prefix}` is the beginning of {} image digests", matches.len())]

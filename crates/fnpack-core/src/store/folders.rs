@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{FOLDERS, FolderId, Inner, Keep, Result, Store, StoreError};
+use super::{FOLDERS, FolderId, Inner, Keep, Result, Store, StoreError, disk};
 use crate::root::Root;
 
 /// A folder of this process on the store's file system, removed when dropped, or by the next process if this one dies.
@@ -62,7 +62,7 @@ impl Store {
     pub fn folder(&self, id: &FolderId) -> Result<Option<PathBuf>> {
         self.inner.protect_for_reading([Keep::Folder(id.clone())])?;
         let path = self.inner.folder_path(id);
-        Ok(self.inner.disk.exists(&path)?.then_some(path))
+        Ok(disk::exists(&path)?.then_some(path))
     }
 }
 

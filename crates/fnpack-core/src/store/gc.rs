@@ -1,6 +1,7 @@
 //! Collection: what no reference, no living process and no record names is removed.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use rustix::fs::{FileType, FlockOperation};
 use serde::Deserialize;
 
 use super::staging::Stage;
-use super::{BLOBS, FOLDERS, FolderId, Inner, Keep, Result, SNAPSHOTS, SOURCES, SnapshotName, Store, StoreError};
+use super::{BLOBS, FOLDERS, FolderId, Inner, Keep, Result, SNAPSHOTS, SOURCES, SnapshotName, Store, StoreError, disk};
 use crate::digest::{ChainId, Digest};
 use crate::image::{Descriptor, ImageConfig};
 use crate::root::Root;
@@ -37,6 +38,30 @@ pub struct GcReport {
     pub scratch: usize,
     /// Bytes of file contents in blobs, snapshots and folders.
     pub bytes: u64,
+}
+
+impl fmt::Display for GcReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { blobs, snapshots, folders, records, scratch, bytes: _ } = self;
+        let counts = [
+            (blobs.len(), "blob"),
+            (snapshots.len(), "snapshot"),
+            (folders.len(), "cached folder"),
+            (*records, "record"),
+            (*scratch, "folder left behind"),
+        ];
+        let mut separator = "";
+        for (count, thing) in counts.into_iter().filter(|(count, _)| *count > 0) {
+            let plural = match thing.strip_prefix("folder ") {
+                Some(rest) if count != 1 => format!("folders {rest}"),
+                _ if count != 1 => format!("{thing}s"),
+                _ => thing.to_owned(),
+            };
+            write!(formatter, "{separator}{count} {plural}")?;
+            separator = ", ";
+        }
+        if separator.is_empty() { formatter.write_str("nothing") } else { Ok(()) }
+    }
 }
 
 /// What stays.
@@ -138,7 +163,8 @@ impl Store {
         marked.blobs.insert(*digest);
         let Some(bytes) = self.read_document(digest)? else { return Ok(()) };
         let path = || self.inner.path_of(&Stage::Blob(*digest));
-        let links: Links = serde_json::from_slice(&bytes).map_err(|source| StoreError::Unreadable { what: "manifest", path: path(), source })?;
+        let links: Links =
+            serde_json::from_slice(&bytes).map_err(|source| StoreError::Unreadable { what: "manifest", path: path(), source })?;
         images.extend(links.manifests.into_iter().map(|entry| entry.digest));
         marked.blobs.extend(links.layers.into_iter().map(|layer| layer.digest));
         let Some(config) = links.config else { return Ok(()) };
@@ -190,14 +216,14 @@ impl Inner {
     pub(super) fn blob_files(&self, folder: &str) -> Result<Vec<(Digest, PathBuf)>> {
         let folder = self.disk.at(folder);
         let digest = |name: &std::ffi::OsString| format!("sha256:{}", name.to_str()?).parse().ok();
-        let names = self.disk.list_if_there(&folder)?;
+        let names = disk::list_if_there(&folder)?;
         Ok(names.into_iter().filter_map(|name| Some((digest(&name)?, folder.join(name)))).collect())
     }
 
     /// The folders in a folder whose names are names.
     pub(super) fn named<T: TryFrom<String>>(&self, folder: &str) -> Result<Vec<(T, PathBuf)>> {
         let folder = self.disk.at(folder);
-        let names = self.disk.list_if_there(&folder)?.into_iter().filter_map(|name| name.into_string().ok());
+        let names = disk::list_if_there(&folder)?.into_iter().filter_map(|name| name.into_string().ok());
         Ok(names.filter_map(|name| Some((T::try_from(name.clone()).ok()?, folder.join(name)))).collect())
     }
 }
@@ -210,7 +236,8 @@ fn is_out_of_date(used: std::time::SystemTime, keep: Option<Duration>) -> bool {
 fn tree_bytes(path: &Path) -> u64 {
     fn below(folder: &Root) -> u64 {
         let entries = folder.read_dir("/").unwrap_or_default();
-        let bytes = |name: &std::ffi::OsStr| folder.symlink_metadata(name).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or_default());
+        let bytes =
+            |name: &std::ffi::OsStr| folder.symlink_metadata(name).map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or_default());
         entries
             .iter()
             .map(|entry| match entry.kind {

@@ -25,15 +25,11 @@ impl Store {
     }
 
     /// Puts many images behind one barrier. Until it returns, none of the names is given.
-    pub fn put_images<'a>(
-        &self,
-        images: impl IntoIterator<Item = (&'a Image, Option<&'a Reference>)>,
-        options: PutOptions,
-    ) -> Result<()> {
+    pub fn put_images<'a>(&self, images: impl IntoIterator<Item = (&'a Image, Option<&'a Reference>)>, options: PutOptions) -> Result<()> {
         for (image, reference) in images {
             self.stage_image(image, options)?;
             if let Some(reference) = reference {
-                self.inner.stage_reference(ReferenceRecord::of_image(reference, image))?;
+                self.inner.stage_reference(&ReferenceRecord::of_image(reference, image))?;
             }
         }
         self.inner.publish()
@@ -47,15 +43,27 @@ impl Store {
         self.stage_document(&digest, index)?;
         let media_type = parsed.media_type.as_deref().unwrap_or(media_type::OCI_INDEX);
         let descriptor = Descriptor::of(media_type, index);
-        self.inner.stage_reference(ReferenceRecord { reference: reference.clone(), descriptor, target: None, created: None, size: 0 })?;
+        self.inner.stage_reference(&ReferenceRecord { reference: reference.clone(), descriptor, target: None, created: None, size: 0 })?;
         self.inner.publish()?;
         Ok(digest)
     }
 
     /// The image of a name or digest, for a target. `None` if there is none, or none for that target.
     pub fn image(&self, reference: &Reference, target: &Target) -> Result<Option<Image>> {
-        let Some(record) = self.record_of(reference)? else { return Ok(None) };
-        self.image_of(&record.descriptor, target)
+        let mut record = self.record_of(reference)?;
+        loop {
+            let Some(found) = record else { return Ok(None) };
+            match self.image_of(&found.descriptor, target) {
+                // The name may have moved on, and its image been collected, before this process named it.
+                Err(StoreError::BlobAbsent { digest }) => {
+                    record = self.record_of(reference)?;
+                    if record.as_ref() == Some(&found) {
+                        return Err(StoreError::BlobAbsent { digest });
+                    }
+                }
+                result => return result,
+            }
+        }
     }
 
     /// The image of a digest, be it a manifest or an index, for a target.

@@ -12,7 +12,7 @@ use rustix::fs::FlockOperation;
 
 use super::disk::{Lock, flock};
 use super::names::unique;
-use super::{Inner, Keep, LEASES, LOCKS, Result, SCRATCH, StoreError, lock};
+use super::{Inner, Keep, LEASES, LOCKS, Result, SCRATCH, StoreError, disk, lock};
 
 /// A lease has a line for each blob of a build; ten thousand images stay far below this.
 const MAX_LEASE: u64 = 256 * 1024 * 1024;
@@ -26,7 +26,7 @@ pub(super) struct Lease {
 impl Inner {
     /// Waits at the gate.
     pub(super) fn gate(&self, operation: FlockOperation) -> Result<Lock> {
-        self.disk.lock(&self.disk.at(LOCKS).join("gate"), operation)
+        disk::lock(&self.disk.at(LOCKS).join("gate"), operation)
     }
 
     /// Names things in the lease. What is looked up afterwards stays while this process lives.
@@ -37,7 +37,7 @@ impl Inner {
         if new.is_empty() {
             return Ok(());
         }
-        let lines: String = new.iter().map(|keep| format!("{keep}\n")).collect();
+        let lines = new.iter().map(Keep::to_string).collect::<Vec<_>>().join("\n") + "\n";
         let _gate = self.gate(FlockOperation::LockShared)?;
         self.disk.append(&mut lease.file, lines.as_bytes())?;
         lease.named.extend(new);
@@ -89,7 +89,7 @@ impl Inner {
     /// Removes scratch and lease of processes that died; gives their number. Does nothing while others are at
     /// the gate. What cannot be removed, because it belongs to another user, does not keep the rest.
     pub(super) fn reap(&self) -> Result<usize> {
-        let Some(gate) = self.disk.try_lock(&self.disk.at(LOCKS).join("gate"))? else { return Ok(0) };
+        let Some(gate) = disk::try_lock(&self.disk.at(LOCKS).join("gate"))? else { return Ok(0) };
         let dead = self.dead_leases()?;
         // Their locks are ours now, so nobody else removes the same while the gate is open again.
         drop(gate);
@@ -108,9 +108,9 @@ impl Inner {
     pub(super) fn dead_leases(&self) -> Result<Vec<(String, Lock)>> {
         let folder = self.disk.at(LEASES);
         let mut dead = Vec::new();
-        for name in self.disk.list_if_there(&folder)? {
+        for name in disk::list_if_there(&folder)? {
             let Ok(id) = name.into_string() else { continue };
-            if let Some(lock) = self.disk.try_lock(&folder.join(&id))? {
+            if let Some(lock) = disk::try_lock(&folder.join(&id))? {
                 dead.push((id, lock));
             }
         }
@@ -122,11 +122,11 @@ impl Inner {
         let dead: HashSet<String> = self.dead_leases()?.into_iter().map(|(id, _)| id).collect();
         let folder = self.disk.at(LEASES);
         let mut keeps = HashSet::new();
-        for name in self.disk.list_if_there(&folder)? {
+        for name in disk::list_if_there(&folder)? {
             if name.to_str().is_some_and(|id| dead.contains(id)) {
                 continue;
             }
-            let lines = self.disk.read(&folder.join(name), MAX_LEASE)?.unwrap_or_default();
+            let lines = disk::read(&folder.join(name), MAX_LEASE)?.unwrap_or_default();
             // A half line is of a process that is dying this moment.
             keeps.extend(String::from_utf8_lossy(&lines).lines().filter_map(|line| line.parse::<Keep>().ok()));
         }
@@ -135,9 +135,9 @@ impl Inner {
 
     /// Scratch without a living owner, for reports. To be called behind the gate.
     pub(super) fn dead_scratch(&self) -> Result<Vec<PathBuf>> {
-        let leases: HashSet<_> = self.disk.list_if_there(&self.disk.at(LEASES))?.into_iter().collect();
+        let leases: HashSet<_> = disk::list_if_there(&self.disk.at(LEASES))?.into_iter().collect();
         let dead: HashSet<_> = self.dead_leases()?.into_iter().map(|(id, _)| id.into()).collect();
-        let scratch = self.disk.list_if_there(&self.disk.at(SCRATCH))?;
+        let scratch = disk::list_if_there(&self.disk.at(SCRATCH))?;
         let orphans = scratch.into_iter().filter(|name| !leases.contains(name)).map(|name| self.disk.at(SCRATCH).join(name));
         Ok(dead.iter().map(|id: &std::ffi::OsString| self.disk.at(LEASES).join(id)).chain(orphans).collect())
     }

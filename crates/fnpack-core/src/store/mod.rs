@@ -19,7 +19,6 @@ mod references;
 mod snapshots;
 mod staging;
 mod unpack;
-mod view;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,9 +36,9 @@ pub use names::{FolderId, Keep, SnapshotName};
 pub use records::Record;
 pub use references::StoredReference;
 pub use snapshots::{Snapshot, Unpacking};
-pub use view::OverlayXattr;
 
 use disk::Disk;
+use fnpack_sandbox::{IdMapping, OverlayXattr};
 use lease::Lease;
 use staging::Stage;
 
@@ -79,8 +78,9 @@ pub struct StoreOptions {
 
 impl StoreOptions {
     /// Options of a process with this id mapping.
-    pub fn new(mapping_key: &str, xattr: OverlayXattr) -> Self {
-        Self { mapping_key: mapping_key.to_owned(), xattr, single_id: false, faults: None }
+    pub fn new(mapping: &IdMapping, xattr: OverlayXattr) -> Self {
+        let single_id = matches!(mapping, IdMapping::Single { .. });
+        Self { mapping_key: mapping.key(), xattr, single_id, faults: None }
     }
 }
 
@@ -161,11 +161,11 @@ impl std::fmt::Debug for Store {
 impl Inner {
     fn open_or_make(&self) -> Result<()> {
         let path = self.disk.at(VERSION);
-        match self.disk.read(&path, 64)? {
+        match disk::read(&path, 64)? {
             Some(text) => self.check_version(&text)?,
             None => self.make_folders()?,
         }
-        if self.disk.exists(&self.disk.at(OCI_LAYOUT))? {
+        if disk::exists(&self.disk.at(OCI_LAYOUT))? {
             return Ok(());
         }
         // The last file of a new store; its absence says that the making was cut off.
@@ -186,9 +186,13 @@ impl Inner {
 
     fn make_folders(&self) -> Result<()> {
         let ours: Vec<&str> = ALL_FOLDERS.iter().filter_map(|name| name.split('/').next()).collect();
-        let foreign = self.disk.list_if_there(&self.disk.path)?.into_iter().any(|name| !ours.iter().any(|ours| name == *ours));
+        let foreign = disk::list_if_there(&self.disk.path)?.into_iter().any(|name| !ours.iter().any(|ours| name == *ours));
         if foreign {
-            return Err(StoreError::NotAStore { path: self.disk.path.clone() });
+            // Another process may have made the store since we looked.
+            return match disk::read(&self.disk.at(VERSION), 64)? {
+                Some(text) => self.check_version(&text),
+                None => Err(StoreError::NotAStore { path: self.disk.path.clone() }),
+            };
         }
         self.disk.create_folders(&self.disk.path)?;
         for folder in ALL_FOLDERS {

@@ -46,6 +46,10 @@ impl FolderId {
 
 impl SnapshotName {
     pub(super) fn new(chain_id: &ChainId, mapping_key: &str, xattr: OverlayXattr) -> Self {
+        let xattr = match xattr {
+            OverlayXattr::Trusted => "trusted",
+            OverlayXattr::User => "user",
+        };
         Self(format!("{}-{mapping_key}-{xattr}", chain_id.hex()))
     }
 

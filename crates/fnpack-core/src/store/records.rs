@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::names::is_file_name;
-use super::{Inner, Keep, RECORDS, Result, Store, StoreError};
+use super::{Inner, Keep, RECORDS, Result, Store, StoreError, disk};
 use crate::digest::Digest;
 
 /// Values are documents, not contents.
@@ -45,10 +45,10 @@ impl Store {
     /// A value, if it is remembered. What it keeps alive stays while this process lives.
     pub fn record(&self, kind: &str, key: &str) -> Option<Vec<u8>> {
         let path = self.inner.record_path(kind, key).ok()?;
-        let file = self.inner.read_record(path).ok()?.filter(|file| file.record.key == key)?;
+        let file = read_record(path).ok()?.filter(|file| file.record.key == key)?;
         self.inner.protect_for_reading(file.keeps).ok()?;
         // Between reading and naming it may have been collected with all that it keeps.
-        if !self.inner.disk.exists(&file.path).ok()? {
+        if !disk::exists(&file.path).ok()? {
             return None;
         }
         if file.record.used.elapsed().is_ok_and(|age| age > RENEW_AFTER) {
@@ -71,7 +71,8 @@ impl Store {
         // A record is not synced, but what it names is on the disk before it is.
         self.inner.publish()?;
         let head = Head { key: key.to_owned(), keeps: keeps.to_vec() };
-        let mut bytes = serde_json::to_vec(&head).map_err(|source| StoreError::Unreadable { what: "record", path: path.clone(), source })?;
+        let mut bytes =
+            serde_json::to_vec(&head).map_err(|source| StoreError::Unreadable { what: "record", path: path.clone(), source })?;
         bytes.push(b'\n');
         bytes.extend_from_slice(value);
         let aside = self.inner.scratch_path()?;
@@ -95,7 +96,7 @@ impl Inner {
     }
 
     pub(super) fn record_kinds(&self) -> Result<Vec<String>> {
-        let names = self.disk.list_if_there(&self.disk.at(RECORDS))?;
+        let names = disk::list_if_there(&self.disk.at(RECORDS))?;
         Ok(names.into_iter().filter_map(|name| name.into_string().ok()).filter(|name| is_file_name(name)).collect())
     }
 
@@ -105,18 +106,18 @@ impl Inner {
             return Err(StoreError::InvalidName { what: "kind of record", text: kind.to_owned() });
         }
         let folder = self.disk.at(RECORDS).join(kind);
-        let names = self.disk.list_if_there(&folder)?;
-        names.into_iter().map(|name| folder.join(name)).map(|path| Ok((path.clone(), self.read_record(path)?))).collect()
+        let names = disk::list_if_there(&folder)?;
+        names.into_iter().map(|name| folder.join(name)).map(|path| Ok((path.clone(), read_record(path)?))).collect()
     }
+}
 
-    /// `None` where there is none, or none that can be understood.
-    fn read_record(&self, path: PathBuf) -> Result<Option<RecordFile>> {
-        let Some(bytes) = self.disk.read(&path, MAX_RECORD)? else { return Ok(None) };
-        let Ok(used) = fs_err::metadata(&path).and_then(|metadata| metadata.modified()) else { return Ok(None) };
-        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
-        let (head, value) = bytes.split_at(end);
-        let Ok(Head { key, keeps }) = serde_json::from_slice(head) else { return Ok(None) };
-        let value = value.get(1..).unwrap_or_default().to_vec();
-        Ok(Some(RecordFile { path, keeps, record: Record { key, used, value } }))
-    }
+/// `None` where there is none, or none that can be understood.
+fn read_record(path: PathBuf) -> Result<Option<RecordFile>> {
+    let Some(bytes) = disk::read(&path, MAX_RECORD)? else { return Ok(None) };
+    let Ok(used) = fs_err::metadata(&path).and_then(|metadata| metadata.modified()) else { return Ok(None) };
+    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
+    let (head, value) = bytes.split_at(end);
+    let Ok(Head { key, keeps }) = serde_json::from_slice(head) else { return Ok(None) };
+    let value = value.get(1..).unwrap_or_default().to_vec();
+    Ok(Some(RecordFile { path, keeps, record: Record { key, used, value } }))
 }

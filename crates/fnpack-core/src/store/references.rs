@@ -8,7 +8,7 @@ use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
 use super::staging::Stage;
-use super::{INDEX, Inner, LOCKS, REFERENCES, Result, Store, StoreError};
+use super::{INDEX, Inner, Keep, LOCKS, REFERENCES, Result, Store, StoreError, disk};
 use crate::digest::Digest;
 use crate::image::{Descriptor, Image, Index, Platform};
 use crate::reference::Reference;
@@ -131,8 +131,14 @@ impl Store {
 
     /// Gives an image another name; what had the name loses it.
     pub fn tag(&self, from: &Reference, to: &Reference) -> Result<()> {
-        let record = self.record_of(from)?.ok_or_else(|| StoreError::UnknownReference { reference: from.clone() })?;
-        self.inner.stage_reference(ReferenceRecord { reference: stored_name(to), ..record })?;
+        let unknown = || StoreError::UnknownReference { reference: from.clone() };
+        let record = self.record_of(from)?.ok_or_else(unknown)?;
+        let digest = record.descriptor.digest;
+        self.inner.protect([Keep::Image(digest)])?;
+        if !self.inner.has_blob(&digest)? {
+            return Err(unknown());
+        }
+        self.inner.stage_reference(&ReferenceRecord { reference: stored_name(to), ..record })?;
         self.inner.publish()
     }
 }
@@ -142,11 +148,7 @@ impl Inner {
     pub(super) fn reference_record(&self, reference: &Reference) -> Result<Option<ReferenceRecord>> {
         let stage = stage_of(reference);
         let Some(bytes) = self.read_stage(&stage, MAX_RECORD)? else { return Ok(None) };
-        self.parse_record(&bytes, self.path_of(&stage)).map(Some)
-    }
-
-    fn parse_record(&self, bytes: &[u8], path: PathBuf) -> Result<ReferenceRecord> {
-        serde_json::from_slice(bytes).map_err(|source| StoreError::Unreadable { what: "reference", path, source })
+        parse_record(&bytes, self.path_of(&stage)).map(Some)
     }
 
     /// All records, sorted by name.
@@ -160,17 +162,17 @@ impl Inner {
     pub(super) fn reference_files(&self) -> Result<Vec<(PathBuf, Result<ReferenceRecord>)>> {
         let folder = self.disk.at(REFERENCES);
         let mut files = Vec::new();
-        for name in self.disk.list_if_there(&folder)? {
+        for name in disk::list_if_there(&folder)? {
             let path = folder.join(name);
-            if let Some(bytes) = self.disk.read(&path, MAX_RECORD)? {
-                files.push((path.clone(), self.parse_record(&bytes, path)));
+            if let Some(bytes) = disk::read(&path, MAX_RECORD)? {
+                files.push((path.clone(), parse_record(&bytes, path)));
             }
         }
         Ok(files)
     }
 
-    pub(super) fn stage_reference(&self, record: ReferenceRecord) -> Result<()> {
-        let bytes = serde_json::to_vec(&record).map_err(|source| StoreError::Unreadable {
+    pub(super) fn stage_reference(&self, record: &ReferenceRecord) -> Result<()> {
+        let bytes = serde_json::to_vec(record).map_err(|source| StoreError::Unreadable {
             what: "reference",
             path: self.disk.at(REFERENCES),
             source,
@@ -193,7 +195,7 @@ impl Inner {
 
     fn write_index(&self) -> Result<()> {
         // References are read under the lock, so the last writer has seen those of all before.
-        let _lock = self.disk.lock(&self.disk.at(LOCKS).join("index"), FlockOperation::LockExclusive)?;
+        let _lock = disk::lock(&self.disk.at(LOCKS).join("index"), FlockOperation::LockExclusive)?;
         self.write_top(INDEX, &self.index()?)
     }
 
@@ -204,4 +206,8 @@ impl Inner {
         records.sort_by(|left, right| left.reference.cmp(&right.reference));
         Ok(Index::new(records.into_iter().map(ReferenceRecord::entry).collect()).encode())
     }
+}
+
+fn parse_record(bytes: &[u8], path: PathBuf) -> Result<ReferenceRecord> {
+    serde_json::from_slice(bytes).map_err(|source| StoreError::Unreadable { what: "reference", path, source })
 }

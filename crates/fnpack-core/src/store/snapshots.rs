@@ -3,13 +3,13 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use fnpack_sandbox::{Overlay, Upper};
 use rustix::fs::{AtFlags, FlockOperation, Gid, Mode, Timespec, Timestamps, Uid};
 use serde::{Deserialize, Serialize};
 
 use super::blobs::copy_blob;
 use super::unpack::unpack;
-use super::view;
-use super::{Inner, Keep, LOCKS, Result, SNAPSHOTS, SnapshotName, Store, StoreError};
+use super::{Inner, Keep, LOCKS, Result, SNAPSHOTS, SnapshotName, Store, StoreError, disk};
 use crate::digest::{ChainId, DiffId};
 use crate::image::{Image, Layer};
 use crate::layers::apply::{ApplyError, ApplyOptions, is_disk_full};
@@ -87,7 +87,7 @@ impl Store {
         if let Some(missing) = self.first_missing(&steps)? {
             let lock = format!("snapshot-{}", missing.name.as_str().get(..2).unwrap_or_default());
             // Whoever makes it meanwhile is waited for, and then it is not missing any more.
-            let _lock = self.inner.disk.lock(&self.inner.disk.at(LOCKS).join(lock), FlockOperation::LockExclusive)?;
+            let _lock = disk::lock(&self.inner.disk.at(LOCKS).join(lock), FlockOperation::LockExclusive)?;
             self.make(&steps, progress)?;
         }
         let lowers = steps.iter().rev().map(|step| self.inner.snapshot_path(&step.name).join(DIFF)).collect();
@@ -106,7 +106,7 @@ impl Store {
         let name = SnapshotName::try_from(EMPTY.to_owned())?;
         let path = self.inner.snapshot_path(&name);
         self.inner.protect_for_reading([Keep::Snapshot(name)])?;
-        if !self.inner.disk.exists(&path)? {
+        if !disk::exists(&path)? {
             self.inner.disk.create_folders(&path)?;
             describe_root(&path, None)?;
         }
@@ -148,18 +148,17 @@ impl Store {
     /// Unpacks one layer over `lowers` in scratch; gives the folder to be named.
     fn unpack_step(&self, step: &Step<'_>, lowers: &[PathBuf], progress: Progress<'_>) -> Result<PathBuf> {
         let scratch = self.inner.scratch_path()?;
-        let folder = scratch.join("layer");
-        let result = self.unpack_into(&scratch, &folder, step, lowers, progress);
+        let result = self.unpack_into(&scratch, step, lowers, progress);
         if result.is_err() {
             let _left_for_the_next_writer = self.inner.disk.remove_tree(&scratch);
         }
-        result.map(|()| folder)
+        result
     }
 
-    fn unpack_into(&self, scratch: &Path, folder: &Path, step: &Step<'_>, lowers: &[PathBuf], progress: Progress<'_>) -> Result<()> {
-        let disk = &self.inner.disk;
+    fn unpack_into(&self, scratch: &Path, step: &Step<'_>, lowers: &[PathBuf], progress: Progress<'_>) -> Result<PathBuf> {
+        let folder = scratch.join("layer");
         let diff = folder.join(DIFF);
-        disk.create_folders(&diff)?;
+        self.inner.disk.create_folders(&diff)?;
         describe_root(&diff, lowers.first().map(PathBuf::as_path))?;
         let root = self.root_for(scratch, &diff, step, lowers)?;
         let Step { name, number: layer, layers, layer: Layer { descriptor, diff_id, .. } } = step;
@@ -180,7 +179,8 @@ impl Store {
         };
         let path = folder.join(INFO);
         let json = serde_json::to_vec(&info).map_err(|source| StoreError::Unreadable { what: "snapshot", path: path.clone(), source })?;
-        disk.write_new(&path, &json)
+        self.inner.disk.write_new(&path, &json)?;
+        Ok(folder)
     }
 
     fn root_for(&self, scratch: &Path, diff: &Path, step: &Step<'_>, lowers: &[PathBuf]) -> Result<Root> {
@@ -189,8 +189,10 @@ impl Store {
         }
         let work = scratch.join("work");
         self.inner.disk.create_folders(&work)?;
-        let mounted = view::mount(lowers, diff, &work, self.inner.xattr);
-        mounted.map_err(|source| StoreError::View { diff_id: step.layer.diff_id, source })
+        let upper = Upper { folder: diff.to_owned(), work };
+        let overlay = Overlay { lowers: lowers.to_vec(), upper: Some(upper), xattr: self.inner.xattr };
+        let view = overlay.view();
+        view.map(Root::from_fd).map_err(|source| StoreError::View { diff_id: step.layer.diff_id, source: Box::new(source) })
     }
 
     /// A layer's blob out of the store, brought into it first if need be.
@@ -239,7 +241,7 @@ impl Inner {
 
     /// What a snapshot says about itself; `None` if there is none or it is doubtful.
     pub(super) fn snapshot_info(&self, name: &SnapshotName) -> Result<Option<Info>> {
-        let bytes = self.disk.read(&self.snapshot_path(name).join(INFO), MAX_INFO)?.unwrap_or_default();
+        let bytes = disk::read(&self.snapshot_path(name).join(INFO), MAX_INFO)?.unwrap_or_default();
         let info = serde_json::from_slice::<Info>(&bytes).ok();
         Ok(info.filter(|info| info.name == *name))
     }
@@ -262,7 +264,7 @@ impl Inner {
 
     fn name_snapshot(&self, folder: &Path, name: &SnapshotName) -> Result<()> {
         let path = self.snapshot_path(name);
-        if self.disk.exists(&path)? && self.snapshot_info(name)?.is_none() {
+        if disk::exists(&path)? && self.snapshot_info(name)?.is_none() {
             let aside = self.scratch_path()?;
             self.disk.rename(&path, &aside)?;
             self.disk.remove_tree(&aside)?;

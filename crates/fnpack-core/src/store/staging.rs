@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use fs_err::File;
 use rustix::fs::FlockOperation;
 
-use super::{BLOBS, Inner, Keep, REFERENCES, Result, SOURCES, lock};
+use super::{BLOBS, Inner, Keep, REFERENCES, Result, SOURCES, disk, lock};
 use crate::digest::Digest;
 
 /// Up to this many files are synced one by one; the whole file system may have much to write that is not ours.
@@ -63,7 +63,7 @@ impl Inner {
 
     pub(super) fn open_stage(&self, stage: &Stage) -> Result<Option<File>> {
         for path in self.places_of(stage) {
-            if let Some(file) = self.disk.open(&path)? {
+            if let Some(file) = disk::open(&path)? {
                 return Ok(Some(file));
             }
         }
@@ -72,7 +72,7 @@ impl Inner {
 
     pub(super) fn read_stage(&self, stage: &Stage, limit: u64) -> Result<Option<Vec<u8>>> {
         for path in self.places_of(stage) {
-            if let Some(bytes) = self.disk.read(&path, limit)? {
+            if let Some(bytes) = disk::read(&path, limit)? {
                 return Ok(Some(bytes));
             }
         }
@@ -81,7 +81,7 @@ impl Inner {
 
     pub(super) fn is_here(&self, stage: &Stage) -> Result<bool> {
         for path in self.places_of(stage) {
-            if self.disk.exists(&path)? {
+            if disk::exists(&path)? {
                 return Ok(true);
             }
         }

@@ -3,6 +3,7 @@
 //! `tar` is used for the layout of a header only. Its iterator unpacks sparse maps and extended
 //! headers with limits and rules of its own, which differ from those that images are made by.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Seek};
 use std::ops::Range;
 
@@ -318,7 +319,7 @@ impl<R: Read> Archive<R> {
 
     /// PAX sparse format 1.0: decimal lines before the data, filled up to a block.
     fn map_in_data(&mut self) -> Result<Vec<Segment>, ApplyError> {
-        let mut lines = Vec::new().into_iter();
+        let mut lines = VecDeque::new();
         let count = usize::try_from(self.decimal_line(&mut lines)?).ok().filter(|count| *count <= MAX_SEGMENTS);
         let count = count.ok_or_else(|| self.malformed("the map of a sparse file has more than a million pieces"))?;
         let mut segments = Vec::new();
@@ -328,10 +329,10 @@ impl<R: Read> Archive<R> {
         Ok(segments)
     }
 
-    fn decimal_line(&mut self, lines: &mut std::vec::IntoIter<u8>) -> Result<u64, ApplyError> {
+    fn decimal_line(&mut self, lines: &mut VecDeque<u8>) -> Result<u64, ApplyError> {
         let mut digits = Vec::new();
         loop {
-            match lines.next() {
+            match lines.pop_front() {
                 Some(b'\n') => return pax::decimal(&digits).ok_or_else(|| self.malformed("the map of a sparse file is broken")),
                 Some(byte) if digits.len() < 20 => digits.push(byte),
                 Some(_) => return Err(self.malformed("the map of a sparse file is broken")),
@@ -339,7 +340,7 @@ impl<R: Read> Archive<R> {
                 None => {
                     let block = self.block()?.ok_or_else(|| self.malformed("it ends in the map of a sparse file"))?;
                     self.remaining -= BLOCK as u64;
-                    *lines = block.to_vec().into_iter();
+                    lines.extend(block);
                 }
             }
         }

@@ -115,7 +115,7 @@ impl<'a> Placer<'a> {
             Kind::Symlink => self.symlink(&place, member)?,
             Kind::Fifo | Kind::Character | Kind::Block => self.node(&place, member)?,
         }
-        self.remember(place.real);
+        self.remember(&place.real);
         Ok(())
     }
 
@@ -213,7 +213,7 @@ impl<'a> Placer<'a> {
         Ok(())
     }
 
-    fn remember(&mut self, real: PathBuf) {
+    fn remember(&mut self, real: &Path) {
         for ancestor in real.ancestors() {
             if !self.written.contains(ancestor) {
                 self.written.insert(ancestor.to_owned());

@@ -24,7 +24,9 @@ fn what_nothing_names_is_removed_with_all_that_it_had() {
     home.open().remove(&name("kept")).unwrap();
     let report = gc(&home);
     assert_eq!((report.blobs.len(), report.snapshots.len()), (3, 1));
-    assert!(report.bytes > 0 && names_in(home.path().join("blobs/sha256")).is_empty() && names_in(home.path().join("snapshots")).is_empty());
+    assert!(
+        report.bytes > 0 && names_in(home.path().join("blobs/sha256")).is_empty() && names_in(home.path().join("snapshots")).is_empty()
+    );
     assert!(home.faults().is_empty());
 }
 
@@ -140,4 +142,12 @@ fn repair_takes_away_what_is_nobodys() {
     home.open().check(&CheckOptions { deep: true, repair: true }).unwrap();
     assert!(home.faults().is_empty(), "{:?}", home.faults());
     assert!(is_readable(&home.open(), "app"));
+}
+
+#[test]
+fn report_counts_what_there_was() {
+    let digest = Digest::of("a");
+    let report = GcReport { blobs: vec![digest, digest], records: 1, scratch: 2, ..GcReport::default() };
+    assert_eq!(report.to_string(), "2 blobs, 1 record, 2 folders left behind");
+    assert_eq!(GcReport::default().to_string(), "nothing");
 }

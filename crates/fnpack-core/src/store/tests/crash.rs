@@ -12,7 +12,8 @@ fn large() -> Image {
 
 /// All that a store is asked to do, once.
 fn work(store: &Store) -> Result<()> {
-    let random: String = (0_u32..400_000).map(|number| char::from_u32(32 + number.wrapping_mul(2_654_435_761) % 90).unwrap_or(' ')).collect();
+    let random: String =
+        (0_u32..400_000).map(|number| char::from_u32(32 + number.wrapping_mul(2_654_435_761) % 90).unwrap_or(' ')).collect();
     let big = image(&[&[("random", &random)]]);
     store.put_images([(&large(), Some(&name("new:1"))), (&big, Some(&name("new:2")))], PutOptions::default())?;
     store.snapshot(&base(), &quiet)?;
@@ -32,7 +33,7 @@ fn work(store: &Store) -> Result<()> {
 fn every_step_may_be_the_last() {
     let mut steps = 0;
     loop {
-        let home = Home::new();
+        let home = Home::in_memory();
         let store = home.open();
         store.put_image(&base(), Some(&name("keep:1"))).unwrap();
         store.put_image(&base(), Some(&name("old:1"))).unwrap();
@@ -69,7 +70,7 @@ fn assert_whole(home: &Home, step: i64) {
 #[test]
 fn the_making_of_a_store_may_stop_anywhere() {
     for steps in 0.. {
-        let home = Home::new();
+        let home = Home::in_memory();
         let (point, store) = home.dying(steps);
         drop(store);
         let died = point.died();
@@ -89,7 +90,7 @@ fn needs_root_layers_over_layers_may_stop_anywhere() {
         return;
     }
     for steps in 0.. {
-        let home = Home::new();
+        let home = Home::in_memory();
         home.open().put_image(&large(), Some(&name("app"))).unwrap();
         let (point, store) = home.dying(steps);
         let outcome = store.and_then(|store| store.snapshot(&large(), &quiet));

@@ -17,6 +17,7 @@ fn own(number: usize) -> Image {
 }
 
 /// Puts, unpacks, removes and collects; what was put is readable until it is removed.
+#[expect(clippy::panic_in_result_fn, reason = "what it promises is asserted between the calls that may fail")]
 fn use_store(store: &Store, number: usize) -> Result<()> {
     let (reference, built) = (format!("own:{number}"), own(number));
     store.put_image(&shared(), Some(&name("shared:1")))?;
@@ -64,9 +65,19 @@ fn threads_share_one_store() {
     assert!(home.faults().is_empty(), "{:?}", home.faults());
 }
 
+#[test]
+fn threads_make_the_same_store_at_once() {
+    for _ in 0..20 {
+        let home = Home::in_memory();
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(|| home.open().scratch().unwrap()))));
+        assert!(home.faults().is_empty(), "{:?}", home.faults());
+    }
+}
+
 /// Run by the tests below in processes of their own.
 #[test]
 #[ignore = "the other side of the tests that kill processes"]
+#[expect(clippy::disallowed_methods, reason = "how a test tells a process of its own where to work")]
 fn child_uses_the_store_until_it_is_killed() {
     let Some(path) = std::env::var_os(STORE_OF_THE_CHILD) else { return };
     for round in 0.. {

@@ -1,5 +1,7 @@
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
+use fnpack_sandbox::{Overlay, Upper};
+
 use super::*;
 
 /// What an image looks like, seen through an overlay of its snapshot.
@@ -10,8 +12,9 @@ fn seen(store: &Store, image: &Image) -> (crate::root::Root, Snapshot, Scratch) 
         fs_err::create_dir(scratch.path().join(folder)).unwrap();
     }
     snapshot.describe_upper(&scratch.path().join("upper")).unwrap();
-    let root = view::mount(snapshot.lowers(), &scratch.path().join("upper"), &scratch.path().join("work"), OverlayXattr::Trusted);
-    (root.unwrap(), snapshot, scratch)
+    let upper = Upper { folder: scratch.path().join("upper"), work: scratch.path().join("work") };
+    let overlay = Overlay { lowers: snapshot.lowers().to_vec(), upper: Some(upper), xattr: OverlayXattr::here() };
+    (crate::root::Root::from_fd(overlay.view().unwrap()), snapshot, scratch)
 }
 
 #[test]
@@ -22,8 +25,26 @@ fn needs_root_layers_are_unpacked_as_seen_over_their_parents() {
     let home = Home::new();
     let store = home.open();
     let built = image(&[
-        &[("./", "751"), ("tmp/", "1777"), ("usr/lib/", "755"), ("lib->usr/lib", ""), ("usr/lib/a", "below"), ("gone/x", "x"), ("kept/old", "old"), ("f", "f")],
-        &[("tmp/file", "1"), ("lib/b", "through the link"), ("usr/lib/c=>usr/lib/a", ""), (".wh.gone", ""), ("kept/.wh..wh..opq", ""), ("kept/new", "new"), ("f/", "755"), ("f/x", "1")],
+        &[
+            ("./", "751"),
+            ("tmp/", "1777"),
+            ("usr/lib/", "755"),
+            ("lib->usr/lib", ""),
+            ("usr/lib/a", "below"),
+            ("gone/x", "x"),
+            ("kept/old", "old"),
+            ("f", "f"),
+        ],
+        &[
+            ("tmp/file", "1"),
+            ("lib/b", "through the link"),
+            ("usr/lib/c=>usr/lib/a", ""),
+            (".wh.gone", ""),
+            ("kept/.wh..wh..opq", ""),
+            ("kept/new", "new"),
+            ("f/", "755"),
+            ("f/x", "1"),
+        ],
         &[("lib/.wh.a", "")],
     ]);
     let (root, snapshot, _scratch) = seen(&store, &built);
@@ -31,7 +52,10 @@ fn needs_root_layers_are_unpacked_as_seen_over_their_parents() {
     let mode = |path: &str| root.metadata(path).unwrap().st_mode & 0o7777;
     assert_eq!((mode("/"), mode("/tmp")), (0o751, 0o1777));
     let text = |path: &str| root.read_to_string(path, 100).unwrap();
-    assert_eq!((text("usr/lib/b"), text("usr/lib/c"), text("kept/new"), text("f/x")), ("through the link".into(), "below".into(), "new".into(), "1".into()));
+    assert_eq!(
+        (text("usr/lib/b"), text("usr/lib/c"), text("kept/new"), text("f/x")),
+        ("through the link".into(), "below".into(), "new".into(), "1".into())
+    );
     for absent in ["gone", "kept/old", "usr/lib/a"] {
         assert!(root.try_symlink_metadata(absent).unwrap().is_none(), "{absent}");
     }
@@ -114,7 +138,9 @@ fn needs_root_layers_below_a_faulty_one_are_kept() {
 fn zstd_and_plain_layers_are_unpacked() {
     let home = Home::new();
     let store = home.open();
-    for (number, packed) in [zstd::stream::encode_all(tar(&[("z", "zstd")]).as_slice(), 1).unwrap(), tar(&[("p", "plain")])].iter().enumerate() {
+    for (number, packed) in
+        [zstd::stream::encode_all(tar(&[("z", "zstd")]).as_slice(), 1).unwrap(), tar(&[("p", "plain")])].iter().enumerate()
+    {
         let plain = if number == 0 { tar(&[("z", "zstd")]) } else { tar(&[("p", "plain")]) };
         let (digest, size, blob) = memory(packed);
         // The media type says gzip and the bytes know better.
@@ -154,4 +180,41 @@ fn scratch_goes_and_committed_folder_stays() {
     assert!(!path.exists());
     assert_eq!(fs_err::read_to_string(store.folder(&id).unwrap().unwrap().join("file")).unwrap(), "kept");
     assert_eq!(store.folder(&FolderId::try_from("absent".to_owned()).unwrap()).unwrap(), None);
+}
+
+/// Run by the test below in a user namespace with one id.
+#[test]
+#[ignore = "the other side of the test of a user namespace"]
+#[expect(clippy::disallowed_methods, reason = "how a test tells a process of its own where to work")]
+fn child_unpacks_with_a_single_id() {
+    let Some(path) = std::env::var_os("FNPACK_TEST_STORE") else { return };
+    let mapping = IdMapping::current().unwrap();
+    assert!(matches!(mapping, IdMapping::Single { .. }));
+    let store = Store::open(path, StoreOptions::new(&mapping, OverlayXattr::here())).unwrap();
+    let built =
+        image(&[&[("gone", "1"), ("kept/old", "2"), ("ro/", "555")], &[(".wh.gone", ""), ("kept/.wh..wh..opq", ""), ("ro/file", "3")]]);
+    let (root, _snapshot, _scratch) = seen(&store, &built);
+    assert!(root.try_symlink_metadata("gone").unwrap().is_none() && root.read_dir("kept").unwrap().is_empty());
+    assert_eq!(root.read_to_string("ro/file", 10).unwrap(), "3");
+    assert!(store.check(&CheckOptions { deep: true, repair: false }).unwrap().is_empty());
+}
+
+#[test]
+fn needs_userns_layers_are_unpacked_with_a_single_id() {
+    let unshare = |arguments: &[&std::ffi::OsStr]| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount"]).args(arguments);
+        command
+    };
+    let works = unshare(&["true".as_ref()]).output().is_ok_and(|output| output.status.success());
+    if missing(works, "user namespaces cannot be made here") {
+        return;
+    }
+    let home = Home::new();
+    let program = std::env::current_exe().unwrap();
+    let mut child = unshare(&[program.as_os_str()]);
+    child.args(["--ignored", "--exact", "store::tests::unpacking::child_unpacks_with_a_single_id"]).env("FNPACK_TEST_STORE", home.path());
+    let output = child.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
