@@ -27,6 +27,7 @@ pub(crate) fn main(plan: &SandboxPlan, single_id: bool, failed: OwnedFd) -> ! {
 }
 
 fn execute(plan: &SandboxPlan, single_id: bool) -> std::result::Result<std::convert::Infallible, SandboxError> {
+    syscall::restore_all_signals().map_err(SandboxError::process("restore signals"))?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let user = &plan.user;
     let unusable = |source| SandboxError::Credentials { uid: user.uid, gid: user.gid, source };
@@ -67,7 +68,7 @@ fn become_user(user: &User, single_id: bool) -> Result<()> {
 }
 
 /// Returns only if that failed. The standard library looks the program up in the new environment's
-/// `PATH`, and gives it no blocked signal.
+/// `PATH`.
 fn replace_process(plan: &SandboxPlan) -> SandboxError {
     let Some((program, arguments)) = plan.arguments.split_first() else { return SandboxError::Vanished };
     let error = Command::new(program).args(arguments).env_clear().envs(&plan.environment).exec();

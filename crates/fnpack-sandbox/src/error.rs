@@ -230,7 +230,7 @@ mod tests {
     fn error_keeps_its_cause_on_the_way_between_processes() {
         let error = SandboxError::MountPoint { target: "/x".into(), source: Errno::ROFS };
         let back: SandboxError = serde_json::from_str(&serde_json::to_string(&error).unwrap()).unwrap();
-        assert!(matches!(&back, SandboxError::MountPoint { target, source: Errno::ROFS } if target == "/x".as_ref()));
+        assert!(matches!(&back, SandboxError::MountPoint { target, source: Errno::ROFS } if target == std::path::Path::new("/x")));
         assert_eq!(back.to_string(), "cannot make the mount point `/x`");
         assert_eq!(std::error::Error::source(&back).unwrap().to_string(), Errno::ROFS.to_string());
     }

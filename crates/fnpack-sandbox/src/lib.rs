@@ -26,6 +26,7 @@ mod channel;
 mod command;
 mod error;
 mod init;
+mod kernel;
 mod loopback;
 mod mount;
 mod mount_point;

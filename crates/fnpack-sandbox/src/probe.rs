@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::syscall::{self, Fork};
 use crate::user_namespace::Lent;
-use crate::{Overlay, OverlayXattr, Upper, mount, seccomp};
+use crate::{Overlay, OverlayXattr, Upper, kernel, mount, seccomp};
 
 /// What the trial process is called: the first argument by which it is recognised.
 pub(crate) const NAME: &str = "fnpack-sandbox-trial";
@@ -65,15 +65,9 @@ fn fact(name: &'static str, needed: bool, result: Result<String, String>, remedy
 }
 
 fn kernel() -> Fact {
-    let uname = rustix::system::uname();
-    let release = uname.release().to_string_lossy().into_owned();
-    let result = if version_of(&release).is_some_and(|version| version >= (5, 12)) { Ok(release) } else { Err(release) };
+    let release = kernel::release();
+    let result = if kernel::is_at_least((5, 12)) { Ok(release) } else { Err(release) };
     fact("kernel", true, result, "Linux 5.12 or later is needed for the sandbox")
-}
-
-fn version_of(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|character: char| !character.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 fn cgroup() -> Fact {
@@ -229,13 +223,6 @@ fn below(folder: &OwnedFd, name: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn kernel_versions_are_told_from_the_release() {
-        for (release, version) in [("6.18.44-fc-v595", Some((6, 18))), ("5.12", Some((5, 12))), ("5.4.0-1-amd64", Some((5, 4))), ("odd", None)] {
-            assert_eq!(version_of(release), version, "{release}");
-        }
-    }
 
     #[test]
     fn fact_carries_a_remedy_only_if_it_is_needed() {

@@ -67,14 +67,33 @@ pub(crate) fn set_mount_attributes(mount: impl AsFd, attributes: u64) -> Result<
     done(result)
 }
 
-/// Holds back every signal but those that cannot be. A program executed by the standard library
-/// starts with none held back.
+/// Holds back every signal but those that cannot be.
 pub(crate) fn block_all_signals() -> Result<()> {
     block(|set| {
         // SAFETY: the pointer is to a set owned by the caller.
         unsafe { libc::sigfillset(set) };
     })
     .map(|_| ())
+}
+
+/// Lets every signal do what it does by default, as a new process expects it; what was held back and has
+/// arrived does it now. A process of one thread without handlers only.
+pub(crate) fn restore_all_signals() -> Result<()> {
+    for number in 1..=libc::SIGSYS {
+        // SAFETY: the default action needs no handler. It fails for those that have no other one.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    release_all_signals()
+}
+
+/// Holds back no signal any more.
+pub(crate) fn release_all_signals() -> Result<()> {
+    let none = empty_set();
+    // SAFETY: the set is initialised; the old mask is not asked for.
+    match unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        error => Err(Errno::from_raw_os_error(error)),
+    }
 }
 
 /// Signals held back, to be taken one by one.

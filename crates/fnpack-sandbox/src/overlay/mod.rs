@@ -19,10 +19,12 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, 
 use serde::{Deserialize, Serialize};
 
 use crate::plan::text;
-use crate::{SandboxError, mount, syscall};
+use crate::{SandboxError, kernel, mount, syscall};
 
 /// `OVL_MAX_STACK` of the kernel.
 const MOST_LAYERS: usize = 500;
+
+const KERNEL_WITH_SINGLE_LAYERS: (u32, u32) = (6, 5);
 
 /// Redirects are neither made nor followed, so a renamed folder is a copied folder, and a layer
 /// holds all of what it says: what `redirect_dir=off,metacopy=off,index=off` promises, and that also
@@ -82,23 +84,18 @@ impl Overlay {
         match (self.lowers.as_slice(), &self.upper) {
             // The kernel refuses an overlay of a single folder.
             ([only], None) => read_only(only),
-            _ => match self.view_by_layers()? {
-                Some(view) => Ok(view),
-                None => legacy::view(self),
-            },
+            // Older kernels take the option at first and then refuse the whole without a reason.
+            _ if kernel::is_at_least(KERNEL_WITH_SINGLE_LAYERS) => self.view_by_layers(),
+            _ => legacy::view(self),
         }
     }
 
-    /// `None` where the kernel knows no `lowerdir+`.
-    fn view_by_layers(&self) -> Result<Option<OwnedFd>, SandboxError> {
+    fn view_by_layers(&self) -> Result<OwnedFd, SandboxError> {
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(|errno| self.refused(None, errno))?;
         let refused = |errno| self.refused(Some(&context), errno);
         let folders = self.open_folders()?;
         for lower in &folders.lowers {
-            match fsconfig_set_string(&context, "lowerdir+", proc_path(lower)) {
-                Err(Errno::INVAL) if !knows_single_layers(&context) => return Ok(None),
-                result => result.map_err(refused)?,
-            }
+            fsconfig_set_string(&context, "lowerdir+", proc_path(lower)).map_err(refused)?;
         }
         if let Some((upper, work)) = &folders.upper {
             fsconfig_set_string(&context, "upperdir", proc_path(upper)).map_err(refused)?;
@@ -112,7 +109,7 @@ impl Overlay {
         }
         fsconfig_create(&context).map_err(refused)?;
         // Device nodes of an image are never to work, not even where root unpacked them.
-        fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_NODEV).map(Some).map_err(refused)
+        fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_NODEV).map_err(refused)
     }
 
     fn open_folders(&self) -> Result<Folders, SandboxError> {
@@ -151,13 +148,6 @@ fn read_only(path: &Path) -> Result<OwnedFd, SandboxError> {
 
 fn proc_path(folder: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", folder.as_raw_fd())
-}
-
-/// Whether a refused `lowerdir+` was refused for what it names. A kernel that does not know the
-/// option says so in its log; some say nothing, those are old.
-fn knows_single_layers(context: &OwnedFd) -> bool {
-    let messages = messages(context);
-    !messages.is_empty() && !messages.to_lowercase().contains("unknown parameter")
 }
 
 /// What the kernel wrote into the log of a mount in the making.

@@ -135,5 +135,5 @@ mod tests {
         assert_ne!(range(100_000).key(), range(165_536).key());
     }
 
-    const KEY_OF_THE_USUAL_RANGE: &str = "range-";
+    const KEY_OF_THE_USUAL_RANGE: &str = "range-9fe647920a6647f7";
 }

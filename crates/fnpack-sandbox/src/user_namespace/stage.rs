@@ -48,6 +48,8 @@ pub(crate) fn main() -> ! {
 fn run(channel: &Channel) -> Result<std::convert::Infallible, SandboxError> {
     let Some((welcome, descriptors)) = channel.receive::<Welcome>()? else { return Err(SandboxError::Vanished) };
     let input: OwnedFd = descriptors.into_iter().next().ok_or(SandboxError::Channel { source: Errno::BADMSG })?;
+    // The caller waits for signals and holds them back; this process has inherited that.
+    syscall::release_all_signals().map_err(SandboxError::process("let signals through"))?;
     syscall::unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNS).map_err(|source| SandboxError::UserNamespace { source })?;
     channel.send(&Ok::<(), SandboxError>(()), &[])?;
     let Some((mapped, _)) = channel.receive::<Mapped>()? else { return Err(SandboxError::Vanished) };
