@@ -16,16 +16,16 @@ pub enum ApiError {
         text: String,
     },
     /// It is a version, but none of ours.
-    #[error("{name} API `{text}` is not supported, only {oldest} to {newest} are")]
+    #[error("{name} API `{text}` is not supported, only 0.{oldest} to 0.{newest} are")]
     Unsupported {
         /// `Buildpack` or `Platform`.
         name: &'static str,
         /// The version as given.
         text: String,
-        /// The first that is supported.
-        oldest: String,
-        /// The last that is supported.
-        newest: String,
+        /// The first that is supported is `0.` and this.
+        oldest: u8,
+        /// The last that is supported is `0.` and this.
+        newest: u8,
     },
 }
 
@@ -214,7 +214,7 @@ fn parse(name: &'static str, text: &str, oldest: Minor, newest: Minor) -> Result
     let (major, minor) = numbers(text).ok_or_else(|| ApiError::Malformed { text: text.to_owned() })?;
     match u8::try_from(minor).map(Minor) {
         Ok(minor) if major == 0 && (oldest..=newest).contains(&minor) => Ok(minor),
-        _ => Err(ApiError::Unsupported { name, text: text.to_owned(), oldest: oldest.to_string(), newest: newest.to_string() }),
+        _ => Err(ApiError::Unsupported { name, text: text.to_owned(), oldest: oldest.0, newest: newest.0 }),
     }
 }
 

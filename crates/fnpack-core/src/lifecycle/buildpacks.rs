@@ -73,7 +73,7 @@ pub enum BuildpackError {
         module: ModuleId,
         /// The reason.
         #[source]
-        source: BuildpackTomlError,
+        source: Box<BuildpackTomlError>,
     },
     /// It is written for a Buildpack API that fnpack does not have.
     #[error("cannot use buildpack `{module}`")]
@@ -106,7 +106,7 @@ impl Buildpack {
         }
         let root = place.root.sub(&folder).map_err(BuildpackError::Folder)?;
         let toml = BuildpackToml::read(&root, &place.shown(&folder).display().to_string())
-            .map_err(|source| BuildpackError::Description { module: module.clone(), source })?;
+            .map_err(|source| BuildpackError::Description { module: module.clone(), source: Box::new(source) })?;
         let api = toml.api.parse().map_err(|source| BuildpackError::Api { module: module.clone(), source })?;
         Ok(Self { module: module.clone(), api, toml, folder, has_build: root.is_file("bin/build") })
     }

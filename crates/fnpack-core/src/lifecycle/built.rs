@@ -40,6 +40,7 @@ pub struct BuiltBuildpack {
 
 /// One layer: `<layers>/<escaped buildpack id>/<name>` and `<name>.toml`.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "the specification has three types, and any layer may be absent")]
 pub struct BuiltLayer {
     /// The folder's name.
     pub name: String,

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
+use super::analyze;
 use super::api::PlatformApi;
 use super::environment::Variables;
 use crate::builder::Distro;
 use crate::executor::{Network, User};
+use crate::layers::Owner;
 use crate::root::{Root, RootError};
 use crate::target::Target;
 
@@ -46,15 +48,6 @@ pub struct Places {
     pub owner: Option<Owner>,
 }
 
-/// Ids as this process sees them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner {
-    /// User id.
-    pub uid: u32,
-    /// Group id.
-    pub gid: u32,
-}
-
 /// The image that the result will stand on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunTarget {
@@ -81,6 +74,14 @@ pub struct Context {
     pub user: User,
     /// What `bin/build` sees of the network; `bin/detect` sees nothing.
     pub network: Network,
+}
+
+impl From<analyze::RunTarget> for RunTarget {
+    fn from(target: analyze::RunTarget) -> Self {
+        let analyze::RunTarget { os, arch, arch_variant, distro } = target;
+        let variant = (!arch_variant.is_empty()).then_some(arch_variant);
+        Self { target: Target { os, arch, variant }, distro: distro.map(|distro| Distro { name: distro.name, version: distro.version }) }
+    }
 }
 
 impl fmt::Display for RunTarget {

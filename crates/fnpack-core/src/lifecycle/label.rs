@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use toml::Table;
 
+use super::buildpacks::escaped;
 use super::built::BuiltLayer;
 use super::files::run::RunImage;
 use super::values::{json_of_table, table_of_json};
@@ -198,7 +199,7 @@ impl LayerRecord {
 
 /// A buildpack's folder below the layers folder.
 pub(super) fn layers_folder(buildpack_id: &str) -> PathBuf {
-    PathBuf::from(buildpack_id.replace('/', "_"))
+    PathBuf::from(escaped(buildpack_id))
 }
 
 /// The JSON of a value made of strings, lists and maps with text as keys.

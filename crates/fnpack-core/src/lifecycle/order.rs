@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::order::OrderToml;
-use crate::builder::{ModuleId, Order, OrderEntry};
+use crate::builder::{ModuleId, Order, OrderEntry, OrderGroup};
 
 /// More steps than any order takes that a person has written; composites that name each other several
 /// times make exponentially many.
@@ -88,7 +88,7 @@ impl Partial<'_> {
 
 /// Each group of the order in front of what is still to be looked at; the first choice last.
 fn alternatives<'a>(order: &'a Order, partial: &Partial<'a>) -> Vec<Partial<'a>> {
-    let spliced = |group: &'a crate::builder::OrderGroup| {
+    let spliced = |group: &'a OrderGroup| {
         let mut spliced = partial.clone();
         spliced.rest.extend(group.group.iter().rev());
         spliced
@@ -96,41 +96,37 @@ fn alternatives<'a>(order: &'a Order, partial: &Partial<'a>) -> Vec<Partial<'a>>
     order.iter().rev().map(spliced).collect()
 }
 
-/// Looks for a composite that leads back to itself, by walking from each one that was not seen.
+/// Takes away composites that lead to no other one until nothing changes; what is left leads in
+/// circles.
 fn refuse_cycles(composites: &BTreeMap<ModuleId, Order>) -> Result<(), OrderError> {
-    let mut harmless = BTreeSet::new();
-    for start in composites.keys() {
-        // The way from `start`, and for each step on it the composites that are still to be visited.
-        let mut way: Vec<(ModuleId, Vec<ModuleId>)> = Vec::new();
-        let mut next = Some(start.clone());
-        loop {
-            if let Some(module) = next.take() {
-                if let Some(first) = way.iter().position(|(seen, _)| *seen == module) {
-                    let cycle = way.drain(first..).map(|(module, _)| module).chain([module]).collect();
-                    return Err(OrderError::Cycle { cycle });
-                }
-                if let Some(order) = composites.get(&module).filter(|_| !harmless.contains(&module)) {
-                    let children = order.iter().flat_map(|group| &group.group).map(OrderEntry::module).collect();
-                    way.push((module, children));
-                }
-            }
-            let Some((module, children)) = way.last_mut() else { break };
-            match children.pop() {
-                Some(child) => next = Some(child),
-                None => {
-                    harmless.insert(module.clone());
-                    way.pop();
-                }
-            }
+    let named = |order: &Order| order.iter().flat_map(|group| &group.group).map(OrderEntry::module).collect();
+    let mut left: BTreeMap<&ModuleId, BTreeSet<ModuleId>> = composites.iter().map(|(module, order)| (module, named(order))).collect();
+    loop {
+        let leads_on = |names: &BTreeSet<ModuleId>| names.iter().any(|name| left.contains_key(name));
+        let ends: Vec<&ModuleId> = left.iter().filter(|(_, names)| !leads_on(names)).map(|(module, _)| *module).collect();
+        if ends.is_empty() {
+            return walk_in_circles(&left).map_or(Ok(()), |cycle| Err(OrderError::Cycle { cycle }));
+        }
+        left.retain(|module, _| !ends.contains(module));
+    }
+}
+
+/// Goes from one to the next until it meets its own way. Each module has a next one.
+fn walk_in_circles(modules: &BTreeMap<&ModuleId, BTreeSet<ModuleId>>) -> Option<Vec<ModuleId>> {
+    let mut way = vec![*modules.keys().next()?];
+    loop {
+        let next = modules.get(way.last()?)?.iter().find(|name| modules.contains_key(name))?;
+        let first = way.iter().position(|seen| *seen == next);
+        way.push(next);
+        if let Some(first) = first {
+            return Some(way.into_iter().skip(first).cloned().collect());
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builder::OrderGroup;
 
     /// Groups separated by `|`, members by blanks, `?` for optional, versions as `id@version`.
     fn order(text: &str) -> Order {
@@ -161,7 +157,8 @@ mod tests {
 
     #[test]
     fn groups_are_resolved_depth_first() {
-        let cases: &[(&str, &[(&str, &str)], &[&str])] = &[
+        type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+        let cases: &[Case] = &[
             ("a b? | c", &[], &["a b?", "c"]),
             ("X c", &[("X", "a | b")], &["a c", "b c"]),
             ("a X? c", &[("X", "x | y?")], &["a x c", "a y? c", "a c"]),

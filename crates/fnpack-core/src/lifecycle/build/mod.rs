@@ -5,6 +5,7 @@
 //! they left is checked at once, so that an error names the buildpack that made it.
 
 mod buildpack_plan;
+mod earlier;
 mod merge;
 mod outputs;
 mod sbom;
@@ -14,6 +15,7 @@ mod tests;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+pub use earlier::{EarlierError, read_built};
 pub use outputs::OutputError;
 pub use sbom::SbomError;
 
@@ -68,7 +70,7 @@ pub enum BuildError {
         buildpack: ModuleId,
         /// What it is.
         #[source]
-        source: OutputError,
+        source: Box<OutputError>,
     },
     /// A buildpack of the group cannot be used.
     #[error(transparent)]
@@ -140,7 +142,8 @@ impl Station<'_> {
             }
             Err(source) => return Err(BuildError::Executor { buildpack: module.clone(), source }),
         }
-        self.collect(buildpack, &wanted, &layers).map_err(|source| BuildError::Output { buildpack: module.clone(), source })
+        self.collect(buildpack, &wanted, &layers)
+            .map_err(|source| BuildError::Output { buildpack: module.clone(), source: Box::new(source) })
     }
 
     /// Makes the buildpack's own folder and writes its plan; gives the places of both.

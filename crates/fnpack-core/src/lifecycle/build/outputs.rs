@@ -82,15 +82,12 @@ pub(super) struct Outputs {
 impl Outputs {
     /// Reads and checks the folder. A layer without any type is moved out of the way of export.
     pub(super) fn read(place: &Place, folder: &Path, buildpack: &Buildpack) -> Result<Self, OutputError> {
-        if kind(place, folder)? != Some(FileType::Directory) {
-            return Err(OutputError::FolderReplaced { folder: place.shown(folder) });
-        }
         let launch = |text: &str| launch::parse(text, buildpack.api, &buildpack.module.id);
         Ok(Self {
             layers: layers(place, folder)?,
             launch: file(place, folder.join("launch.toml"), launch)?.unwrap_or_default(),
             build: file(place, folder.join("build.toml"), build::parse)?.unwrap_or_default(),
-            store: file(place, folder.join("store.toml"), store::parse)?.map(|store| store.metadata),
+            store: store(place, folder)?,
         })
     }
 
@@ -114,7 +111,16 @@ fn leads_to_folder(place: &Place, path: &Path) -> bool {
     place.root.is_dir(path) || place.root.read_link(path).is_ok_and(|target| target.is_absolute())
 }
 
-fn layers(place: &Place, folder: &Path) -> Result<Vec<BuiltLayer>, OutputError> {
+/// `[metadata]` of store.toml.
+pub(super) fn store(place: &Place, folder: &Path) -> Result<Option<Table>, FileError> {
+    Ok(file(place, folder.join("store.toml"), store::parse)?.map(|store| store.metadata))
+}
+
+/// The layers in a buildpack's folder that have a type, sorted by name.
+pub(super) fn layers(place: &Place, folder: &Path) -> Result<Vec<BuiltLayer>, OutputError> {
+    if kind(place, folder)? != Some(FileType::Directory) {
+        return Err(OutputError::FolderReplaced { folder: place.shown(folder) });
+    }
     let mut layers = Vec::new();
     for entry in place.root.read_dir(folder).map_err(OutputError::Folder)? {
         if let Some(name) = layer_name(&place.shown(folder), &entry.name)? {
@@ -172,7 +178,7 @@ fn set_aside(place: &Place, path: &Path) -> Result<(), RootError> {
     place.root.rename(path, &aside)
 }
 
-fn file<T>(place: &Place, path: PathBuf, parse: impl FnOnce(&str) -> Result<T, TomlError>) -> Result<Option<T>, FileError> {
+pub(super) fn file<T>(place: &Place, path: PathBuf, parse: impl FnOnce(&str) -> Result<T, TomlError>) -> Result<Option<T>, FileError> {
     let shown = place.shown(&path);
     Source { root: &place.root, path, shown }.read_if_present(parse)
 }

@@ -12,6 +12,7 @@ use crate::builder::ModuleId;
 use crate::lifecycle::buildpacks::{Buildpack, escaped};
 use crate::lifecycle::context::Context;
 use crate::lifecycle::files::launch::BomEntry;
+use crate::lifecycle::values::json_of_table;
 use crate::root::RootError;
 
 const FOLDER: &str = "sbom";
@@ -132,23 +133,11 @@ fn legacy(entries: &[(ModuleId, BomEntry)]) -> String {
     let entry = |(module, entry): &(ModuleId, BomEntry)| {
         json!({
             "name": entry.name,
-            "metadata": json_of(&toml::Value::Table(entry.metadata.clone())),
+            "metadata": json_of_table(&entry.metadata),
             "buildpack": { "id": module.id, "version": module.version },
         })
     };
     let entries: Vec<_> = entries.iter().map(entry).collect();
     let value = if entries.is_empty() { json!(null) } else { json!(entries) };
     format!("{value}\n")
-}
-
-fn json_of(value: &toml::Value) -> serde_json::Value {
-    match value {
-        toml::Value::String(text) => json!(text),
-        toml::Value::Integer(number) => json!(number),
-        toml::Value::Float(number) => json!(number),
-        toml::Value::Boolean(truth) => json!(truth),
-        toml::Value::Datetime(time) => json!(time.to_string()),
-        toml::Value::Array(values) => values.iter().map(json_of).collect(),
-        toml::Value::Table(table) => table.iter().map(|(key, value)| (key.clone(), json_of(value))).collect(),
-    }
 }

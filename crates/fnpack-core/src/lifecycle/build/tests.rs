@@ -62,6 +62,9 @@ fn layers_and_launch_are_collected() {
     ];
     let fake = also_writes(writes(&fixture, &files), &fixture, "b", &[]);
     let built = run(&fixture, "a b", &fake).unwrap();
+    let mut members = group("a b");
+    members.group.iter_mut().for_each(|member| member.api = "0.10".into());
+    assert_eq!(read_built(&fixture.context().places.layers, &members).unwrap(), built);
 
     assert_eq!((built.default_process.as_deref(), built.processes[0].buildpack_id.as_str()), (Some("function"), "a"));
     assert_eq!((built.labels.len(), built.slices.len(), built.buildpacks.len()), (1, 1, 2));
@@ -178,6 +181,13 @@ fn replaced_folders_are_refused() {
     let fixture = self::fixture("a");
     let config = Fake::default().on("a/build", |_, _| symlink("a", fixture.host("/layers/config")).map(|()| 0));
     assert!(matches!(run(&fixture, "a", &config), Err(BuildError::Folder(_))));
+}
+
+#[test]
+fn folder_without_a_finished_build_is_refused() {
+    let fixture = fixture("a");
+    let error = read_built(&fixture.context().places.layers, &group("a")).unwrap_err();
+    assert_eq!(error.to_string(), "`/layers/config/metadata.toml` is missing: no build has ended here");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod run;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::buildpacks::{Buildpack, BuildpackError, Catalog};
 use super::context::Context;
@@ -140,6 +141,33 @@ impl Outcome {
     /// Whether it is neither yes nor no.
     pub fn is_fault(&self) -> bool {
         !matches!(self, Self::Passed(_) | Self::Declined)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed(_) => write!(formatter, "passed"),
+            Self::Declined => write!(formatter, "declined"),
+            Self::Errored { status, hint: None } => write!(formatter, "failed ({status})"),
+            Self::Errored { status, hint: Some(hint) } => write!(formatter, "failed ({status}: {hint})"),
+            Self::CannotStart(error) => write!(formatter, "did not start: {error}"),
+            Self::InvalidPlan(error) => write!(formatter, "passed, but its plan cannot be used: {error}"),
+            Self::Unsupported { targets, wanted } => write!(formatter, "is made for `{targets}`, not for `{wanted}`"),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |texts: Vec<String>| texts.join(", ");
+        match self {
+            Self::Required(modules) => {
+                write!(formatter, "these did not pass: {}", list(modules.iter().map(|module| format!("`{module}`")).collect()))
+            }
+            Self::NobodyPassed => write!(formatter, "all of its buildpacks are optional, and none passed"),
+            Self::Plan(reasons) => formatter.write_str(&list(reasons.iter().map(Reason::to_string).collect())),
+        }
     }
 }
 

@@ -53,10 +53,16 @@ fn refusals_tell_why_each_group_was_given_up() {
     let error = run(&fixture, "a b c? | a? c? | b", &fake).unwrap_err();
     assert_eq!(error.to_string(), "no group of buildpacks accepted the application");
     assert_eq!(ExitCode::of_detect(&error).code(), 20);
-    let DetectError::NoGroup { attempts, .. } = error else { panic!("{error:?}") };
-    let refusals: Vec<Refusal> = attempts.into_iter().map(|attempt| attempt.refusal).collect();
-    let unmet = Reason::Unmet { module: ModuleId::new("b", "1"), name: "x".into() };
-    assert_eq!(refusals, [Refusal::Required(vec![ModuleId::new("a", "1")]), Refusal::NobodyPassed, Refusal::Plan(vec![unmet])]);
+    let DetectError::NoGroup { attempts, results } = error else { panic!("{error:?}") };
+    let refusals: Vec<String> = attempts.iter().map(|attempt| attempt.refusal.to_string()).collect();
+    let expected = [
+        "these did not pass: `a@1`",
+        "all of its buildpacks are optional, and none passed",
+        "`b@1` requires `x`, which no buildpack before it provides",
+    ];
+    assert_eq!(refusals, expected);
+    let outcomes: Vec<String> = results.iter().map(|result| format!("{} {}", result.module.id, result.outcome)).collect();
+    assert_eq!(outcomes, ["a declined", "b passed", "c declined"]);
 }
 
 #[test]
@@ -181,8 +187,8 @@ fn unusable_order_or_buildpack_stops_before_anything_runs() {
 fn output_is_kept_up_to_a_limit() {
     let fixture = fixture(&["a"]);
     let fake = Fake::default().on("a/detect", |_, output| {
-        for _ in 0..48 {
-            output.write_all(&[b'x'; 1 << 15])?;
+        for _ in 0..1536 {
+            output.write_all(&[b'x'; 1 << 10])?;
         }
         Ok(0)
     });

@@ -72,8 +72,8 @@ pub struct TomlError {
 impl TomlError {
     /// An error at a place that `toml::Spanned` told.
     fn at(text: &str, span: Range<usize>, reason: impl Into<String>) -> Self {
-        let before = text.as_bytes().get(..span.start).unwrap_or(text.as_bytes());
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let before = text.get(..span.start).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
         Self { line, reason: reason.into() }
     }
 
@@ -82,8 +82,8 @@ impl TomlError {
         // Without its input the error shows the keys that led to the value, on a second line.
         error.set_input(None);
         let shown = error.to_string();
-        let reason = shown.trim_end().replace("\nin `", ", in `").escape_debug().to_string();
-        Self::at(text, span, reason.replace("\\'", "'").replace("\\\"", "\""))
+        let reason = shown.trim_end().replace("\nin `", ", in `").replace(char::is_control, "\u{fffd}");
+        Self::at(text, span, reason)
     }
 }
 
@@ -118,5 +118,65 @@ impl Source<'_> {
         }
         let text = self.root.read_to_string(&self.path, SIZE_LIMIT).map_err(unreadable)?;
         parse(&text).map(Some).map_err(|source| FileError::Invalid { file: self.shown.clone(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::lifecycle::api::BuildpackApi;
+
+    /// Fragments that often meet in these files, so that nonsense gets past the parser.
+    const FRAGMENTS: [&str; 20] = [
+        "[[processes]]\n",
+        "[[requires]]\n",
+        "[[or]]\n",
+        "[[bom]]\n",
+        "[types]\n",
+        "[metadata]\n",
+        "type",
+        "command",
+        "direct",
+        "version",
+        "launch",
+        "name",
+        " = ",
+        "true\n",
+        "1979-05-27\n",
+        "'a'\n",
+        "[ 'a', ",
+        "]\n",
+        "\u{1b}",
+        "é",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_with_a_line(picks in prop::collection::vec(0..FRAGMENTS.len(), 0..40)) {
+            let text: String = picks.iter().map(|pick| FRAGMENTS[*pick]).collect();
+            let lines = text.matches('\n').count() + 1;
+            let errors = [
+                launch::parse(&text, BuildpackApi::NEWEST, "a").err(),
+                launch::parse(&text, BuildpackApi::OLDEST, "a").err(),
+                build::parse(&text).err(),
+                plan::parse_build_plan(&text).err(),
+                layer::parse(&text).err(),
+                metadata::parse(&text).err(),
+                order::parse(&text).err(),
+            ];
+            for error in errors.into_iter().flatten() {
+                prop_assert!((1..=lines).contains(&error.line), "{error} in {text}");
+                prop_assert!(!error.reason.contains(char::is_control), "{error} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn error_text_has_no_control_characters() {
+        let error = store::parse("[metadata]\n\"\\u001b[31m\" = 1\n\"\\u001b[31m\" = 2").unwrap_err();
+        assert_eq!(error.line, 3);
+        assert!(!error.reason.contains('\u{1b}'), "{error}");
     }
 }
