@@ -11,7 +11,7 @@ use super::{PipelineError, Workbench};
 use crate::executor::{Changes, Network, SandboxExecutor, SandboxRoot, User, new_upper};
 use crate::image::Image;
 use crate::layers::Owner;
-use crate::lifecycle::context::{self, Context, Place, Places};
+use crate::lifecycle::context::{Context, Place, Places};
 use crate::root::Root;
 use crate::store::Scratch;
 
@@ -92,7 +92,7 @@ impl Site {
             buildpacks: builder.place(BUILDPACKS)?.ok_or_else(missing)?,
             build_config: builder.place(BUILD_CONFIG)?,
             scratch: place(PLANS, self.scratch.root()?.sub("plans")?),
-            owner: Some(context::Owner { uid: self.owner.uid, gid: self.owner.gid }),
+            owner: Some(self.owner),
         })
     }
 

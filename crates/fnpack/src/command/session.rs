@@ -44,7 +44,7 @@ impl<'a> Session<'a> {
         })?;
         let xattr = OverlayXattr::here();
         let mapping = IdMapping::current()?;
-        let options = StoreOptions::new(&mapping.key(), store_xattr(xattr));
+        let options = StoreOptions::new(&mapping.key(), xattr);
         let store = Store::open(&settings.store, options)?;
         let surroundings =
             Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates.clone(), proxy: settings.proxy.clone() };
@@ -84,12 +84,5 @@ fn docker_config(path: &Path) -> Result<Arc<dyn Credentials>, ConnectError> {
         Ok(bytes) => Ok(Arc::new(DockerConfig::parse(&bytes, path.display().to_string())?)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Arc::new(Anonymous)),
         Err(error) => Err(ConnectError::Unreadable(error)),
-    }
-}
-
-fn store_xattr(xattr: OverlayXattr) -> fnpack_core::store::OverlayXattr {
-    match xattr {
-        OverlayXattr::Trusted => fnpack_core::store::OverlayXattr::Trusted,
-        OverlayXattr::User => fnpack_core::store::OverlayXattr::User,
     }
 }
