@@ -46,7 +46,8 @@ impl Channel {
             return Err(failed(Errno::MSGSIZE));
         }
         // Eight bytes into a stream socket that is empty or nearly so are never split.
-        let sent = retry_on_intr(|| rustix::net::sendmsg(&self.0, &[IoSlice::new(&length)], &mut beside, SendFlags::NOSIGNAL)).map_err(failed)?;
+        let sent =
+            retry_on_intr(|| rustix::net::sendmsg(&self.0, &[IoSlice::new(&length)], &mut beside, SendFlags::NOSIGNAL)).map_err(failed)?;
         if sent != length.len() {
             return Err(failed(Errno::IO));
         }

@@ -16,7 +16,6 @@ use rustix::thread::UnshareFlags;
 use crate::{SandboxError, SandboxPlan, Seccomp, User, capabilities, seccomp, syscall};
 
 /// Executes the command of a plan. If that fails, the reason is written to `failed`.
-#[expect(clippy::exit, reason = "a process of its own, not a function of the caller's")]
 pub(crate) fn main(plan: &SandboxPlan, single_id: bool, failed: OwnedFd) -> ! {
     let Err(error) = execute(plan, single_id);
     if let Ok(text) = serde_json::to_vec(&error) {
@@ -37,7 +36,8 @@ fn execute(plan: &SandboxPlan, single_id: bool) -> std::result::Result<std::conv
     capabilities::limit(plan.capabilities).map_err(|source| SandboxError::Capabilities { source })?;
     become_user(user, single_id).map_err(unusable)?;
     capabilities::keep(plan.capabilities, user.uid).map_err(|source| SandboxError::Capabilities { source })?;
-    rustix::process::chdir(&plan.working_folder).map_err(|source| SandboxError::WorkingFolder { path: plan.working_folder.clone(), source })?;
+    rustix::process::chdir(&plan.working_folder)
+        .map_err(|source| SandboxError::WorkingFolder { path: plan.working_folder.clone(), source })?;
     rustix::thread::set_no_new_privs(true).map_err(|source| SandboxError::Capabilities { source })?;
     if plan.seccomp == Seccomp::Container {
         seccomp::install().map_err(|error| SandboxError::Seccomp { reason: error.to_string() })?;
@@ -84,5 +84,7 @@ fn exists(plan: &SandboxPlan) -> bool {
     if program.as_bytes().contains(&b'/') {
         return Path::new(program).exists();
     }
-    plan.environment.get(std::ffi::OsStr::new("PATH")).is_some_and(|path| std::env::split_paths(path).any(|folder| folder.join(program).exists()))
+    plan.environment
+        .get(std::ffi::OsStr::new("PATH"))
+        .is_some_and(|path| std::env::split_paths(path).any(|folder| folder.join(program).exists()))
 }

@@ -23,7 +23,6 @@ use crate::{ExitStatus, Network, SandboxError, SandboxPlan, command, loopback, r
 const LONGEST_FAILURE: u64 = 64 << 10;
 
 /// Does it and ends this process. `stage` becomes readable when the stage ends.
-#[expect(clippy::exit, reason = "a process of its own, not a function of the caller's")]
 pub(crate) fn main(channel: &Channel, plan: &SandboxPlan, stage: &OwnedFd) -> ! {
     std::process::exit(run(channel, plan, stage).map_or_else(|error| report_failure(channel, error), |()| 0))
 }
@@ -42,7 +41,8 @@ fn run(channel: &Channel, plan: &SandboxPlan, stage: &OwnedFd) -> Result<(), San
         loopback::switch_on().map_err(|source| SandboxError::Network { source })?;
     }
     // From here on others live in this namespace, and `/proc/1` is not theirs to look into.
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(SandboxError::process("close the first process to others"))?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(SandboxError::process("close the first process to others"))?;
     let command = start(plan, single_id)?;
     report_start(channel, command, stubs)?;
     release_stdio()?;

@@ -21,7 +21,9 @@ mod tests {
 
     #[test]
     fn versions_are_told_from_the_release() {
-        for (release, version) in [("6.18.44-fc-v595", Some((6, 18))), ("5.12", Some((5, 12))), ("5.4.0-1-amd64", Some((5, 4))), ("odd", None)] {
+        for (release, version) in
+            [("6.18.44-fc-v595", Some((6, 18))), ("5.12", Some((5, 12))), ("5.4.0-1-amd64", Some((5, 4))), ("odd", None)]
+        {
             assert_eq!(version_of(release), version, "{release}");
         }
     }

@@ -84,7 +84,8 @@ fn cgroup() -> Fact {
 fn apparmor() -> Fact {
     let switch = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
     let restricted = fs_err::read_to_string(switch).is_ok_and(|text| text.trim() == "1");
-    let result = if restricted { Err("user namespaces are restricted".to_owned()) } else { Ok("no restriction of user namespaces".to_owned()) };
+    let result =
+        if restricted { Err("user namespaces are restricted".to_owned()) } else { Ok("no restriction of user namespaces".to_owned()) };
     let remedy = "give fnpack an AppArmor profile with `userns,`, or `sysctl kernel.apparmor_restrict_unprivileged_userns=0`";
     // Profiles may allow it all the same: the trial decides.
     fact("AppArmor", false, result, remedy)
@@ -96,7 +97,12 @@ fn subordinate_ids() -> Fact {
     let (uids, gids) = (lent("/etc/subuid"), lent("/etc/subgid"));
     let found = format!("{uids} users, {gids} groups");
     let result = if uids.min(gids) >= 65_535 { Ok(found) } else { Err(found) };
-    fact("subordinate ids", false, result, "`usermod --add-subuids 100000-165535 --add-subgids 100000-165535 <user>`: `RUN` steps need more than one id")
+    fact(
+        "subordinate ids",
+        false,
+        result,
+        "`usermod --add-subuids 100000-165535 --add-subgids 100000-165535 <user>`: `RUN` steps need more than one id",
+    )
 }
 
 fn helpers() -> Fact {
@@ -145,7 +151,6 @@ fn trial(program: &Path) -> [Fact; 4] {
 }
 
 /// Makes the trial and ends this process.
-#[expect(clippy::exit, reason = "a process of its own, not a function of the caller's")]
 pub(crate) fn main() -> ! {
     let answer = serde_json::to_writer(std::io::stdout(), &make_trial());
     std::process::exit(i32::from(answer.is_err()))
@@ -166,7 +171,6 @@ fn make_trial() -> Trial {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used as a function of errors")]
 fn text(error: impl std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }

@@ -67,7 +67,12 @@ fn place_of(path: &Path) -> Result<Option<PathBuf>> {
 
 /// A copy in memory that cannot be changed.
 fn copied(path: &Path) -> Result<OwnedFd> {
-    let mut from = std::fs::File::from(rustix::fs::openat(CWD, path, rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())?);
+    let mut from = std::fs::File::from(rustix::fs::openat(
+        CWD,
+        path,
+        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    )?);
     let memory = rustix::fs::memfd_create("fnpack-sandbox", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let mut to = std::fs::File::from(memory);
     std::io::copy(&mut from, &mut to).map_err(|error| crate::error::errno_of(&error))?;

@@ -48,7 +48,9 @@ fn pivot(root: &OwnedFd) -> Result<()> {
 /// The root as a detached mount, where its changes go, and a path to call it by.
 fn open_root(plan: &RootPlan) -> std::result::Result<(OwnedFd, Option<PathBuf>, &Path), SandboxError> {
     match plan {
-        RootPlan::Overlay(overlay) => Ok((overlay.view()?, changes_of(overlay), overlay.lowers.first().map_or(Path::new(""), PathBuf::as_path))),
+        RootPlan::Overlay(overlay) => {
+            Ok((overlay.view()?, changes_of(overlay), overlay.lowers.first().map_or(Path::new(""), PathBuf::as_path)))
+        }
         RootPlan::Folder(path) => {
             let failed = |source| SandboxError::Root { path: path.clone(), source };
             let tree = mount::copy(path).map_err(failed)?;

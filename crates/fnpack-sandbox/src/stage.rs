@@ -37,7 +37,6 @@ pub(crate) enum Report {
 }
 
 /// Does it and ends this process.
-#[expect(clippy::exit, reason = "a process of its own, not a function of the caller's")]
 pub(crate) fn main() -> ! {
     let code = match Channel::from_stdin() {
         Ok(channel) => run(&channel).map_or_else(|error| report_failure(&channel, error), |()| 0),
@@ -65,7 +64,8 @@ fn run(channel: &Channel) -> Result<(), SandboxError> {
     if rustix::process::getppid().map(Pid::as_raw_pid) != Some(order.caller) {
         return Err(SandboxError::Vanished);
     }
-    let alive = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).map_err(SandboxError::process("open the stage"))?;
+    let alive =
+        rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).map_err(SandboxError::process("open the stage"))?;
     match syscall::fork().map_err(SandboxError::process("start the first process of the sandbox"))? {
         Fork::Child => init::main(channel, &order.plan, &alive),
         Fork::Parent(init) => {

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::{Errno, Result};
@@ -129,34 +129,29 @@ impl Touched {
     }
 
     fn restore(&self, place: &Place) -> Result<()> {
-        match self.before {
-            Some((seconds, nanoseconds)) => {
-                let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
-                let last_modification = Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
-                // An `O_PATH` descriptor takes no times; the folder as `.` of itself does.
-                rustix::fs::utimensat(place.open()?, ".", &Timestamps { last_access, last_modification }, AtFlags::empty())
-            }
-            None => {
-                let (Some(parent), Some(name)) = (place.parent(), place.folder.file_name()) else { return Err(Errno::BUSY) };
-                rustix::fs::unlinkat(parent.open()?, Path::new(name), AtFlags::REMOVEDIR)
-            }
+        if let Some((seconds, nanoseconds)) = self.before {
+            let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+            let last_modification = Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+            // An `O_PATH` descriptor takes no times; the folder as `.` of itself does.
+            return rustix::fs::utimensat(place.open()?, ".", &Timestamps { last_access, last_modification }, AtFlags::empty());
         }
+        let (Some(parent), Some(name)) = (place.parent(), place.folder.file_name()) else { return Err(Errno::BUSY) };
+        rustix::fs::unlinkat(parent.open()?, name, AtFlags::REMOVEDIR)
     }
 }
 
-#[expect(clippy::unnecessary_cast, reason = "the fields' types differ between architectures")]
 fn modified(stat: &Stat) -> (i64, i64) {
-    (stat.st_mtime as i64, stat.st_mtime_nsec as i64)
+    (stat.st_mtime, stat.st_mtime_nsec.try_into().unwrap_or_default())
 }
 
-#[expect(clippy::unnecessary_cast, reason = "the fields' types differ between architectures")]
 fn changed(stat: &Stat) -> (i64, i64) {
-    (stat.st_ctime as i64, stat.st_ctime_nsec as i64)
+    (stat.st_ctime, stat.st_ctime_nsec.try_into().unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
     use std::time::{Duration, SystemTime};
 
     use super::*;

@@ -21,8 +21,13 @@ const READ_ONLY_IN_PROC: [&str; 5] = ["bus", "fs", "irq", "sys", "sysrq-trigger"
 const HIDDEN_IN_SYS: [&str; 4] = ["firmware", "devices/virtual/powercap", "kernel/debug", "kernel/tracing"];
 
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
-const LINKS: [(&str, &str); 5] =
-    [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx")];
+const LINKS: [(&str, &str); 5] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+];
 
 /// Mounts all three into the root in the making.
 pub(crate) fn mount_all(points: &mut MountPoints, scratch: &Scratch, single_id: bool) -> std::result::Result<(), SandboxError> {
@@ -36,7 +41,8 @@ pub(crate) fn mount_all(points: &mut MountPoints, scratch: &Scratch, single_id: 
     hide_all(&sys, &HIDDEN_IN_SYS, scratch).map_err(|errno| at("covers over parts of sysfs", "/sys", errno))?;
 
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let devices = mount::create("tmpfs", &[("mode", "0755"), ("size", "65536k")], attributes).map_err(|errno| at("devices", "/dev", errno))?;
+    let devices =
+        mount::create("tmpfs", &[("mode", "0755"), ("size", "65536k")], attributes).map_err(|errno| at("devices", "/dev", errno))?;
     points.attach(&devices, "/dev".as_ref(), None)?;
     fill_devices(&devices, single_id).map_err(|errno| at("devices", "/dev", errno))
 }
@@ -96,7 +102,8 @@ fn fill_devices(folder: &OwnedFd, single_id: bool) -> Result<()> {
     }
     let closed = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     // Group 5 is `tty` everywhere; where one id is mapped it does not exist.
-    let terminals: &[_] = if single_id { &[("ptmxmode", "0666"), ("mode", "0620")] } else { &[("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")] };
+    let terminals: &[_] =
+        if single_id { &[("ptmxmode", "0666"), ("mode", "0620")] } else { &[("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")] };
     attach_below(folder, "pts", &mount::create("devpts", terminals, closed)?)?;
     attach_below(folder, "shm", &mount::create("tmpfs", &[("mode", "1777")], closed | MountAttrFlags::MOUNT_ATTR_NODEV)?)
 }

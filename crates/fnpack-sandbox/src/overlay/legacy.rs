@@ -12,8 +12,24 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::thread::UnshareFlags;
 
-use super::{Folders, OPTIONS, Overlay, OverlayXattr};
+use super::{OPTIONS, Overlay, OverlayXattr, open_folder, open_work_folder};
 use crate::{SandboxError, syscall};
+
+/// Layers, and the folders for changes and work, all open.
+pub(super) struct Folders {
+    pub(super) lowers: Vec<OwnedFd>,
+    pub(super) upper: Option<(OwnedFd, OwnedFd)>,
+}
+
+impl Folders {
+    fn open(overlay: &Overlay) -> Result<Self, SandboxError> {
+        let upper = match &overlay.upper {
+            Some(upper) => Some((open_folder(&upper.folder)?, open_work_folder(&upper.work)?)),
+            None => None,
+        };
+        Ok(Self { lowers: overlay.lowers.iter().map(|path| open_folder(path)).collect::<Result<_, _>>()?, upper })
+    }
+}
 
 /// What fits in the page that the kernel copies, less its final zero.
 const LONGEST_OPTIONS: usize = 4095;
@@ -30,7 +46,7 @@ fn view_in_own_namespace(overlay: &Overlay) -> Result<OwnedFd, SandboxError> {
     syscall::unshare(UnshareFlags::NEWNS).map_err(refused)?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).map_err(refused)?;
     // Opened here, as a layer must be in the namespace of the one who mounts.
-    let folders = overlay.open_folders()?;
+    let folders = Folders::open(overlay)?;
     let options = options(overlay, &folders)?;
     rustix::process::chdir("/proc/self/fd").map_err(refused)?;
     mount("overlay", PLACE, "overlay", MountFlags::NODEV, Some(options.as_c_str())).map_err(refused)?;
@@ -39,16 +55,15 @@ fn view_in_own_namespace(overlay: &Overlay) -> Result<OwnedFd, SandboxError> {
 
 pub(super) fn options(overlay: &Overlay, folders: &Folders) -> Result<CString, SandboxError> {
     let lowers: Vec<_> = folders.lowers.iter().map(|folder| folder.as_raw_fd().to_string()).collect();
-    let mut options = format!("lowerdir={}", lowers.join(":"));
+    let mut options = vec![format!("lowerdir={}", lowers.join(":"))];
     if let Some((upper, work)) = &folders.upper {
-        options += &format!(",upperdir={},workdir={}", upper.as_raw_fd(), work.as_raw_fd());
+        options.push(format!("upperdir={},workdir={},volatile", upper.as_raw_fd(), work.as_raw_fd()));
     }
-    for (name, value) in OPTIONS {
-        options += &format!(",{name}={value}");
-    }
+    options.extend(OPTIONS.iter().map(|(name, value)| format!("{name}={value}")));
     if overlay.xattr == OverlayXattr::User {
-        options += ",userxattr";
+        options.push("userxattr".to_owned());
     }
+    let options = options.join(",");
     if options.len() > LONGEST_OPTIONS {
         return Err(SandboxError::OverlayOptions { count: lowers.len() });
     }

@@ -2,7 +2,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, RawDir, ResolveFlags};
+use rustix::fs::{RawDir, ResolveFlags};
 
 use super::*;
 
@@ -138,6 +138,6 @@ fn legacy_options_are_never_cut() {
         return;
     };
     let overlay = Overlay { lowers: Vec::new(), upper: None, xattr: OverlayXattr::User };
-    let folders = Folders { lowers, upper: None };
+    let folders = legacy::Folders { lowers, upper: None };
     assert!(legacy::options(&overlay, &folders).is_err());
 }

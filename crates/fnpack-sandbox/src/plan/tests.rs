@@ -4,8 +4,11 @@ use super::*;
 use crate::{OverlayXattr, Upper};
 
 fn plan() -> SandboxPlan {
-    let overlay =
-        Overlay { lowers: vec!["/l2".into(), "/l1".into()], upper: Some(Upper { folder: "/u".into(), work: "/w".into() }), xattr: OverlayXattr::User };
+    let overlay = Overlay {
+        lowers: vec!["/l2".into(), "/l1".into()],
+        upper: Some(Upper { folder: "/u".into(), work: "/w".into() }),
+        xattr: OverlayXattr::User,
+    };
     let mut plan = SandboxPlan::new(RootPlan::Overlay(overlay.clone()), ["sh", "-c", "true"]);
     plan.environment = BTreeMap::from([("PATH".into(), "/bin".into()), ("ODD".into(), OsString::from_vec(vec![0xff, b'x']))]);
     plan.mounts = vec![
@@ -37,7 +40,8 @@ fn plan_starts_strict() {
 
 #[test]
 fn plan_that_cannot_be_meant_is_refused() {
-    let cases: [(&str, fn(&mut SandboxPlan)); 4] = [
+    type Spoil = fn(&mut SandboxPlan);
+    let cases: [(&str, Spoil); 4] = [
         ("no command", |plan| plan.arguments.clear()),
         ("no command", |plan| plan.arguments = vec![OsString::new()]),
         ("working folder `here` is not absolute", |plan| plan.working_folder = "here".into()),

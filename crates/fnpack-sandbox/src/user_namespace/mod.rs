@@ -70,7 +70,8 @@ pub fn enter(plan: &EnterPlan) -> Result<Entered, SandboxError> {
         return IdMapping::current().map(Entered::Here);
     }
     // Before the process exists whose end and whose signals these are.
-    let signals = SignalQueue::new(&[FORWARDED.as_slice(), &[libc::SIGCHLD]].concat()).map_err(SandboxError::process("hold back signals"))?;
+    let signals =
+        SignalQueue::new(&[FORWARDED.as_slice(), &[libc::SIGCHLD]].concat()).map_err(SandboxError::process("hold back signals"))?;
     let (channel, theirs) = Channel::pair()?;
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();

@@ -35,7 +35,6 @@ pub(crate) struct Mapped {
 }
 
 /// Does it; ends this process if it cannot.
-#[expect(clippy::exit, reason = "a process of its own, not a function of the caller's")]
 pub(crate) fn main() -> ! {
     if let Ok(channel) = Channel::from_stdin() {
         let Err(error) = run(&channel);

@@ -92,7 +92,8 @@ fn children_named_stage() -> Vec<String> {
     let own = format!("PPid:\t{}", std::process::id());
     let is_ours = |path: &String| fs_err::read_to_string(format!("{path}/status")).is_ok_and(|text| text.lines().any(|line| line == own));
     let is_inside = |path: &String| {
-        fs_err::read_to_string(format!("{path}/status")).is_ok_and(|text| text.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")))
+        fs_err::read_to_string(format!("{path}/status"))
+            .is_ok_and(|text| text.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")))
     };
     processes_with("fnpack-sandbox-stage").into_iter().filter(|path| !is_ours(path) && !is_inside(path)).collect()
 }

@@ -34,7 +34,8 @@ fn needs_root_capabilities_are_bounded_for_every_user() {
         let mut plan = root.plan(&["grep", "^Cap\\|^NoNewPrivs", "/proc/self/status"]);
         plan.capabilities = capabilities;
         plan.user.uid = uid;
-        let expected = format!("CapInh:\t{none}\nCapPrm:\t{effective}\nCapEff:\t{effective}\nCapBnd:\t{bounding}\nCapAmb:\t{none}\nNoNewPrivs:\t1\n");
+        let expected =
+            format!("CapInh:\t{none}\nCapPrm:\t{effective}\nCapEff:\t{effective}\nCapBnd:\t{bounding}\nCapAmb:\t{none}\nNoNewPrivs:\t1\n");
         assert_eq!(output(&plan), expected, "{capabilities:?} {uid}");
     }
 }

@@ -1,10 +1,12 @@
 //! Output, exit codes, and failures told apart.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio as Piped};
 
-use fnpack_sandbox::{ExitStatus, RootPlan, Sandbox, SandboxError};
+use fnpack_sandbox::{ExitStatus, RootPlan, Sandbox, SandboxError, Stdio};
 
-use crate::support::{Root, no_root, output, plan, run};
+use crate::support::{PROGRAM, Root, no_root, output, plan, run};
 
 #[test]
 fn needs_root_output_comes_in_order_of_arrival_and_the_code_is_that_of_the_command() {
@@ -121,6 +123,23 @@ fn needs_root_output_that_cannot_be_passed_on_ends_the_command() {
     let root = Root::new();
     let error = Sandbox::spawn(&root.shell("echo x; sleep 1000")).unwrap().wait(&mut Full).unwrap_err();
     assert!(matches!(error, SandboxError::Output { .. }), "{error}");
+}
+
+#[test]
+fn needs_root_inherited_output_goes_past_the_caller() {
+    if no_root() {
+        return;
+    }
+    let root = Root::new();
+    let mut plan = root.shell("echo out; echo err >&2; exit 5");
+    plan.stdio = Stdio::Inherit;
+    let mut child = Command::new(PROGRAM).arg("run").stdin(Piped::piped()).stdout(Piped::piped()).stderr(Piped::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(&serde_json::to_vec(&plan).unwrap()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), output.stdout.as_slice(), output.stderr.as_slice()),
+        (Some(5), b"out\n".as_slice(), b"err\n".as_slice())
+    );
 }
 
 #[test]
