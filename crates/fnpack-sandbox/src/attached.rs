@@ -17,8 +17,11 @@ use crate::{Overlay, SandboxError, syscall};
 /// before any thread is started: threads that are there keep the old one.
 pub fn own_mounts() -> Result<(), SandboxError> {
     syscall::unshare(UnshareFlags::NEWNS).map_err(|source| SandboxError::Namespaces { source })?;
-    mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
-        .map_err(|source| SandboxError::Mount { what: "everything privately".to_owned(), target: "/".into(), source })
+    mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE).map_err(|source| SandboxError::Mount {
+        what: "everything privately".to_owned(),
+        target: "/".into(),
+        source,
+    })
 }
 
 /// Layers attached at a path; dropped, they are detached.
@@ -45,8 +48,11 @@ impl Overlay {
     /// Attaches the layers at an existing folder, for this process and those it starts. After [`own_mounts`].
     pub fn attach(&self, at: &Path) -> Result<Attached, SandboxError> {
         let view = self.view()?;
-        move_mount(&view, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
-            .map_err(|source| SandboxError::Mount { what: "an overlay".to_owned(), target: at.to_owned(), source })?;
+        move_mount(&view, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(|source| SandboxError::Mount {
+            what: "an overlay".to_owned(),
+            target: at.to_owned(),
+            source,
+        })?;
         Ok(Attached { path: at.to_owned() })
     }
 }

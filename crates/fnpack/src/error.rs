@@ -103,7 +103,8 @@ mod tests {
         #[derive(Debug, thiserror::Error)]
         #[error("cannot open the store")]
         struct Outer(#[source] std::io::Error);
-        let error = CommandError::new(Class::Machine, Outer(std::io::Error::other("disk is gone"))).details(["looked here".into()]).hint("try `x`");
+        let error =
+            CommandError::new(Class::Machine, Outer(std::io::Error::other("disk is gone"))).details(["looked here".into()]).hint("try `x`");
         assert_eq!(error.render(), "error: cannot open the store\n  looked here\n  caused by: disk is gone\nhint: try `x`");
         assert_eq!(error.code(), 5);
     }

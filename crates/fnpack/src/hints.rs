@@ -142,7 +142,9 @@ impl From<PipelineError> for CommandError {
             PipelineError::Detect(error) => error.into(),
             PipelineError::Build(error) => error.into(),
             PipelineError::Export(error) => error.into(),
-            error @ (PipelineError::Platform(_) | PipelineError::Restore(_) | PipelineError::Prepare(_)) => Self::new(Class::Machine, error),
+            error @ (PipelineError::Platform(_) | PipelineError::Restore(_) | PipelineError::Prepare(_)) => {
+                Self::new(Class::Machine, error)
+            }
             error @ (PipelineError::NoCommonApi { .. } | PipelineError::NoRunImage { .. } | PipelineError::NoBuildpacks { .. }) => {
                 Self::new(Class::Configuration, error).hint("make the builder anew with `fnpack builder create`")
             }
@@ -161,7 +163,9 @@ impl From<detect::DetectError> for CommandError {
             detect::DetectError::Executor { .. } | detect::DetectError::Scratch { .. } => Class::Machine,
             _ => Class::Configuration,
         };
-        Self::new(class, error).details(details).hint("name the folder that has the function's source; `-v` shows all that the buildpacks printed")
+        Self::new(class, error)
+            .details(details)
+            .hint("name the folder that has the function's source; `-v` shows all that the buildpacks printed")
     }
 }
 
@@ -199,7 +203,9 @@ impl From<build::BuildError> for CommandError {
         use build::BuildError as Error;
         let (class, hint) = match &error {
             Error::Failed { .. } => (Class::YourCode, Some("its own messages are above")),
-            Error::Output { .. } | Error::CannotStart { .. } | Error::Buildpack(_) => (Class::YourCode, Some("tell the buildpack's author, or correct it if it is yours")),
+            Error::Output { .. } | Error::CannotStart { .. } | Error::Buildpack(_) => {
+                (Class::YourCode, Some("tell the buildpack's author, or correct it if it is yours"))
+            }
             Error::Environment(_) => (Class::Configuration, None),
             Error::Executor { .. } | Error::Folder(_) => (Class::Machine, None),
         };

@@ -23,12 +23,8 @@ pub(crate) struct Settings {
 const PROXY_VARIABLES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
 /// Where distributions keep the bundle.
-const BUNDLES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
+const BUNDLES: [&str; 4] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
 
 impl Settings {
     /// Certificates (DER) that registries are checked with: those of the system, `SSL_CERT_FILE` and
@@ -39,7 +35,8 @@ impl Settings {
 
     /// The proxy for registries.
     pub(crate) fn registry_proxy(&self) -> Option<Proxy> {
-        let value = |wanted: &str| self.proxy.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| value.to_str());
+        let value =
+            |wanted: &str| self.proxy.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| value.to_str());
         let url = value("HTTPS_PROXY").filter(|url| !url.is_empty())?;
         let bypass = value("NO_PROXY").unwrap_or_default().split(',').map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
         Some(Proxy { url: Secret::new(url), bypass: bypass.collect() })
@@ -51,7 +48,8 @@ impl Settings {
         let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let default = || Some(data.or_else(|| Some(home.as_ref()?.join(".local/share")))?.join("fnpack"));
         let docker = env::var_os("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker")));
-        let certificates = env::var_os("SSL_CERT_FILE").map(PathBuf::from).into_iter().chain(BUNDLES.map(PathBuf::from)).find(|path| path.is_file());
+        let certificates =
+            env::var_os("SSL_CERT_FILE").map(PathBuf::from).into_iter().chain(BUNDLES.map(PathBuf::from)).find(|path| path.is_file());
         Some(Self {
             store: store.map_or_else(default, Some)?,
             docker_config: docker.map(|folder| folder.join("config.json")),

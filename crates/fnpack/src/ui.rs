@@ -89,7 +89,8 @@ impl Ui {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        let template = if total.is_some() { "{spinner} {msg} {bytes}/{total_bytes} {bar:30} {bytes_per_sec}" } else { "{spinner} {msg} {bytes}" };
+        let template =
+            if total.is_some() { "{spinner} {msg} {bytes}/{total_bytes} {bar:30} {bytes_per_sec}" } else { "{spinner} {msg} {bytes}" };
         if let (Ok(style), true) = (ProgressStyle::with_template(template), bar.message() != what) {
             bar.set_style(style);
             bar.set_message(what.to_owned());

@@ -109,9 +109,10 @@ impl Executor for SandboxExecutor {
                 ExecutorError::CannotStart { program, source: std::io::ErrorKind::NotFound.into() }
             }
             SandboxError::CommandNotExecutable { program, source } => ExecutorError::CannotStart { program, source: source.into() },
-            SandboxError::Output { source } => {
-                ExecutorError::Output { program: command.arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(), source: source.into() }
-            }
+            SandboxError::Output { source } => ExecutorError::Output {
+                program: command.arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+                source: source.into(),
+            },
             error => set_up(Box::new(error)),
         };
         let mut sandbox = Sandbox::spawn(&plan).map_err(failed)?;

@@ -15,7 +15,7 @@ use crate::lifecycle::build;
 use crate::lifecycle::built::Built;
 use crate::lifecycle::context::Context;
 use crate::lifecycle::detect::{self, Detected};
-use crate::lifecycle::export::{self, Blobs, ExportInput, Exported, Folder, LayerOrigin, Launcher, RunImage, Sboms};
+use crate::lifecycle::export::{self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
 use crate::lifecycle::label::LifecycleMetadata;
 use crate::lifecycle::restore;
 use crate::reference::Reference;

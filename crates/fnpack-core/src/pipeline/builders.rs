@@ -1,8 +1,8 @@
 //! Builders over the store: made from a builder.toml, and the defaults that fnpack carries.
 
 use super::{PipelineError, Workbench};
-use crate::builder::{self, BuilderToml, CreateInput, CreateWarning, LifecycleBundle, Module, Output};
 use crate::builder::labels::CreatedBy;
+use crate::builder::{self, BuilderToml, CreateInput, CreateWarning, LifecycleBundle, Module, Output};
 use crate::image::Image;
 use crate::reference::Reference;
 use crate::root::Root;

@@ -106,7 +106,8 @@ impl BuildCache {
                 let inside = Path::new(&buildpack.id.replace('/', "_")).join(&layer.name);
                 let old = self.chain(&buildpack.id, &layer.name).cloned().unwrap_or_default();
                 let chain = next_chain(bench, &upper, &inside, old, place.scratch)?;
-                let sha = sha(&buildpack.id, &layer.name).unwrap_or_else(|| chain.first().map(|id| id.as_str().to_owned()).unwrap_or_default());
+                let sha =
+                    sha(&buildpack.id, &layer.name).unwrap_or_else(|| chain.first().map(|id| id.as_str().to_owned()).unwrap_or_default());
                 record.layers.insert(layer.name.clone(), BuildpackLayerRecord::of(layer, sha));
                 chains.insert(layer.name.clone(), chain);
             }
@@ -128,8 +129,11 @@ fn next_chain(bench: &Workbench<'_>, upper: &Root, inside: &Path, old: Chain, sc
     target.create_dir(buildpack, 0o755)?;
     let stat = upper.symlink_metadata(buildpack)?;
     target.chown(buildpack, stat.st_uid, stat.st_gid)?;
-    rustix::fs::rename(upper.proc_path().join(inside), target.proc_path().join(inside))
-        .map_err(|errno| RootError { action: "keep the cached layer", path: inside.to_owned(), source: errno.into() })?;
+    rustix::fs::rename(upper.proc_path().join(inside), target.proc_path().join(inside)).map_err(|errno| RootError {
+        action: "keep the cached layer",
+        path: inside.to_owned(),
+        source: errno.into(),
+    })?;
     chain.insert(0, bench.store.commit_folder(scratch, &name)?);
     if chain.len() <= LONGEST_CHAIN {
         return Ok(chain);

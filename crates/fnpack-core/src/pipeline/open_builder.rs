@@ -78,7 +78,8 @@ impl OpenBuilder {
     /// The target of the build: that of the run image, its distribution or else the builder's.
     pub(super) fn run_target(&self, run_image: &Image) -> RunTarget {
         let label = |key| run_image.label(key).map(str::to_owned);
-        let labelled = label("io.buildpacks.base.distro.name").map(|name| Distro { name, version: label("io.buildpacks.base.distro.version").unwrap_or_default() });
+        let labelled = label("io.buildpacks.base.distro.name")
+            .map(|name| Distro { name, version: label("io.buildpacks.base.distro.version").unwrap_or_default() });
         let own = || distro_of_os_release(&self.root.read_to_string(Path::new("/etc/os-release"), LARGEST_OS_RELEASE).ok()?);
         RunTarget { target: run_image.target(), distro: labelled.or_else(own) }
     }
@@ -88,7 +89,8 @@ fn common_api(name: &Reference, description: &BuilderDescription) -> Result<Plat
     let apis = &description.metadata.lifecycle.apis.platform;
     let spoken = || apis.supported.iter().chain(&apis.deprecated);
     let common = spoken().filter_map(|version| version.parse::<PlatformApi>().ok()).max();
-    common.ok_or_else(|| PipelineError::NoCommonApi { builder: name.familiar(), versions: spoken().cloned().collect::<Vec<_>>().join(", ") })
+    common
+        .ok_or_else(|| PipelineError::NoCommonApi { builder: name.familiar(), versions: spoken().cloned().collect::<Vec<_>>().join(", ") })
 }
 
 /// The run image of a build.
@@ -111,7 +113,8 @@ impl ChosenRunImage {
         }
         let entry = builder.description.run_images().into_iter().next();
         let entry = entry.ok_or_else(|| PipelineError::NoRunImage { builder: options.builder.familiar() })?;
-        let candidates = std::iter::once(&entry.image).chain(&entry.mirrors).map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>()?;
+        let candidates =
+            std::iter::once(&entry.image).chain(&entry.mirrors).map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>()?;
         let names = RunImageNames { image: entry.image.clone(), mirrors: entry.mirrors.clone() };
         for reference in &candidates {
             if let Some(image) = bench.store.image(reference, &options.target)? {

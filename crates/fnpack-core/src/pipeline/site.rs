@@ -63,7 +63,13 @@ impl Site {
     }
 
     /// All that detect and build are given. The layers folder is an empty one until the caches are known.
-    pub(super) fn context(&self, bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder, run_image: &Image) -> Result<Context, PipelineError> {
+    pub(super) fn context(
+        &self,
+        bench: &Workbench<'_>,
+        options: &BuildOptions,
+        builder: &OpenBuilder,
+        run_image: &Image,
+    ) -> Result<Context, PipelineError> {
         let user = builder.description.user;
         let mut environment = builder.environment();
         if let Some(home) = builder.home() {
@@ -98,14 +104,24 @@ impl Site {
 
     /// Runs `bin/detect`: several at once, without network, unable to change the application.
     pub(super) fn detecting(&self, bench: &Workbench<'_>, builder: &OpenBuilder) -> SandboxExecutor {
-        let root = SandboxRoot { lowers: builder.snapshot.lowers().to_vec(), changes: Changes::Dropped(self.scratch.path().join("detect")), xattr: bench.xattr };
+        let root = SandboxRoot {
+            lowers: builder.snapshot.lowers().to_vec(),
+            changes: Changes::Dropped(self.scratch.path().join("detect")),
+            xattr: bench.xattr,
+        };
         let mut mounts = bench.surroundings.mounts(Network::None);
         mounts.push(Mount::Bind { source: self.app(), target: self.app_dir.clone(), read_only: true });
         self.executor(root, mounts, bench)
     }
 
     /// Runs `bin/build`: one after the other in the same root file system.
-    pub(super) fn building(&self, bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder, layers: &Path) -> Result<SandboxExecutor, PipelineError> {
+    pub(super) fn building(
+        &self,
+        bench: &Workbench<'_>,
+        options: &BuildOptions,
+        builder: &OpenBuilder,
+        layers: &Path,
+    ) -> Result<SandboxExecutor, PipelineError> {
         let upper = new_upper(self.scratch.path().join("root"))?;
         let root = SandboxRoot { lowers: builder.snapshot.lowers().to_vec(), changes: Changes::Kept(upper), xattr: bench.xattr };
         let mut mounts = bench.surroundings.mounts(options.network);

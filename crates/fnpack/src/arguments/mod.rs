@@ -13,7 +13,13 @@ pub(crate) use image::{ArchiveFormat, ImageBuildArguments, ImageCommand, ImportA
 
 /// Package Apache Pulsar functions: source to function image, without a daemon, root or a registry
 #[derive(Debug, Parser)]
-#[command(name = "fnpack", disable_version_flag = true, disable_help_subcommand = true, arg_required_else_help = true, max_term_width = 120)]
+#[command(
+    name = "fnpack",
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    max_term_width = 120
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: GlobalArguments,
@@ -246,7 +252,9 @@ pub(crate) enum BuilderCommand {
         platform: Option<Target>,
     },
     /// Show what a builder holds
-    #[command(after_help = "Examples:\n  fnpack builder inspect fnpack/golang-builder\n  fnpack builder inspect -o json fnpack/golang-builder")]
+    #[command(
+        after_help = "Examples:\n  fnpack builder inspect fnpack/golang-builder\n  fnpack builder inspect -o json fnpack/golang-builder"
+    )]
     Inspect {
         /// Builder in the store
         #[arg(value_name = "NAME")]

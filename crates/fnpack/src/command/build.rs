@@ -75,7 +75,6 @@ fn creation_time(text: &str) -> Result<i64, CommandError> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         return Ok(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
     }
-    text.parse().map_err(|_| {
-        CommandError::message(Class::Usage, format!("`{text}` is not a time")).hint("write seconds since 1970, or `now`")
-    })
+    text.parse()
+        .map_err(|_| CommandError::message(Class::Usage, format!("`{text}` is not a time")).hint("write seconds since 1970, or `now`"))
 }

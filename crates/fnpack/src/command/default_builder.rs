@@ -35,7 +35,9 @@ pub(super) fn ensure(source: &Source, target: &Target, session: &Session<'_>) ->
 fn choose(source: &Source) -> Result<&'static DefaultBuilder, CommandError> {
     let found = DEFAULT_BUILDERS.iter().find(|builder| source.has_file(builder.marker));
     found.ok_or_else(|| {
-        let looked = DEFAULT_BUILDERS.iter().map(|builder| format!("{}: looked for {}: not found{}", builder.language, builder.marker, near(source, builder)));
+        let looked = DEFAULT_BUILDERS
+            .iter()
+            .map(|builder| format!("{}: looked for {}: not found{}", builder.language, builder.marker, near(source, builder)));
         CommandError::message(Class::YourCode, format!("no buildpack accepted `{}`", source.path().display()))
             .details(looked)
             .hint("name the folder that has the function's source, or a builder with `--builder`")

@@ -16,7 +16,9 @@ use crate::ui::Ui;
 pub(super) fn run(arguments: &DoctorArguments, global: &GlobalArguments, ui: &Ui) -> Result<ExitCode, CommandError> {
     let facts = fnpack_sandbox::probe(Path::new("/proc/self/exe"));
     match arguments.output {
-        OutputForm::Json => ui.document(&serde_json::to_string_pretty(&facts.0.iter().map(Shown::from).collect::<Vec<_>>()).unwrap_or_default()),
+        OutputForm::Json => {
+            ui.document(&serde_json::to_string_pretty(&facts.0.iter().map(Shown::from).collect::<Vec<_>>()).unwrap_or_default())
+        }
         OutputForm::Table => {
             let mut table = Table::default();
             for fact in &facts.0 {

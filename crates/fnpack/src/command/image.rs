@@ -41,7 +41,8 @@ pub(super) fn run(command: ImageCommand, session: &Session<'_>) -> Result<(), Co
 
 fn build(arguments: &ImageBuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
     let file = arguments.file.clone().unwrap_or_else(|| arguments.context.join("Dockerfile"));
-    let text = fs_err::read(&file).map_err(|error| CommandError::new(Class::Configuration, error).hint("name the Dockerfile with `-f FILE`"))?;
+    let text =
+        fs_err::read(&file).map_err(|error| CommandError::new(Class::Configuration, error).hint("name the Dockerfile with `-f FILE`"))?;
     let dockerfile = parse::parse_bytes(&text).map_err(|error| error.in_file(&file))?;
     let plan = Plan {
         context: Context::open(&arguments.context, Some(&file))?,
@@ -184,7 +185,8 @@ fn import(arguments: &ImportArguments, session: &Session<'_>) -> Result<(), Comm
 
 fn push(name: &Reference, destination: Option<&Reference>, session: &Session<'_>) -> Result<(), CommandError> {
     let image = session.stored(name)?;
-    let registry = session.bench.registry.as_ref().ok_or_else(|| CommandError::message(Class::Usage, "`--offline` keeps from asking a registry"))?;
+    let registry =
+        session.bench.registry.as_ref().ok_or_else(|| CommandError::message(Class::Usage, "`--offline` keeps from asking a registry"))?;
     let pushed = registry.client()?.push(&image, destination.unwrap_or(name))?;
     session.ui.progress_done();
     session.ui.step(&format!("{} layers sent, {} mounted, {} already there", pushed.sent, pushed.mounted, pushed.present));

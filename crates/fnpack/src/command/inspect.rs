@@ -57,13 +57,19 @@ fn describe(named: &Named) -> String {
         table.pair("buildpack", &format!("{} {}", buildpack.id, buildpack.version));
     }
     for process in &image.processes {
-        table.pair("process", &format!("{}{}: {}", process.kind, if process.default { " (default)" } else { "" }, process.command.join(" ")));
+        table.pair(
+            "process",
+            &format!("{}{}: {}", process.kind, if process.default { " (default)" } else { "" }, process.command.join(" ")),
+        );
     }
     for (key, value) in &image.function {
         table.pair(&format!("function {key}"), value);
     }
     for layer in &image.layers {
-        table.pair("layer", &format!("{} {:>9}  {}", short(&layer.digest.hex()), bytes(layer.size), layer.created_by.as_deref().unwrap_or("")));
+        table.pair(
+            "layer",
+            &format!("{} {:>9}  {}", short(&layer.digest.hex()), bytes(layer.size), layer.created_by.as_deref().unwrap_or("")),
+        );
     }
     for label in &image.damaged {
         table.pair("damaged label", label);

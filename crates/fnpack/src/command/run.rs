@@ -60,7 +60,12 @@ fn not_started(error: SandboxError, session: &Session<'_>) -> Result<ExitCode, C
     Ok(ExitCode::from(code))
 }
 
-fn command(arguments: &RunArguments, image: &Image, root: &Overlay, network: Network) -> Result<fnpack_core::executor::Command, CommandError> {
+fn command(
+    arguments: &RunArguments,
+    image: &Image,
+    root: &Overlay,
+    network: Network,
+) -> Result<fnpack_core::executor::Command, CommandError> {
     let config = &image.config().config;
     let view = root.view()?;
     let view = fnpack_core::root::Root::from_fd(view);
@@ -74,7 +79,8 @@ fn command(arguments: &RunArguments, image: &Image, root: &Overlay, network: Net
         environment.insert("TERM".into(), terminal);
     }
     environment.extend(variables(&[], &arguments.env)?.into_iter().map(|(name, value)| (name.into(), value.into())));
-    let working_folder = arguments.workdir.clone().unwrap_or_else(|| if config.working_dir.is_empty() { "/".into() } else { (&config.working_dir).into() });
+    let working_folder =
+        arguments.workdir.clone().unwrap_or_else(|| if config.working_dir.is_empty() { "/".into() } else { (&config.working_dir).into() });
     Ok(fnpack_core::executor::Command {
         arguments: process(arguments, config)?,
         environment,
@@ -92,7 +98,11 @@ fn process(arguments: &RunArguments, config: &ContainerConfig) -> Result<Vec<OsS
         Some(program) => vec![program.clone()],
         None => config.entrypoint.clone().unwrap_or_default(),
     };
-    let own = if arguments.arguments.is_empty() && arguments.entrypoint.is_none() { config.cmd.clone().unwrap_or_default() } else { arguments.arguments.clone() };
+    let own = if arguments.arguments.is_empty() && arguments.entrypoint.is_none() {
+        config.cmd.clone().unwrap_or_default()
+    } else {
+        arguments.arguments.clone()
+    };
     let all: Vec<OsString> = entrypoint.into_iter().chain(own).map(OsString::from).collect();
     if all.is_empty() {
         return Err(CommandError::message(Class::Usage, format!("`{}` does not say what to start", arguments.image.familiar()))

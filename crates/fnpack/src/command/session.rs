@@ -40,16 +40,25 @@ impl<'a> Session<'a> {
     /// Opens the store and reads the environment.
     pub(super) fn open(global: GlobalArguments, ui: &'a Ui) -> Result<Self, CommandError> {
         let settings = Settings::read(global.store).ok_or_else(|| {
-            CommandError::message(Class::Usage, "there is no home folder to keep the store in").hint("name a folder with `--store DIR` or FNPACK_STORE")
+            CommandError::message(Class::Usage, "there is no home folder to keep the store in")
+                .hint("name a folder with `--store DIR` or FNPACK_STORE")
         })?;
         let xattr = OverlayXattr::here();
         let mapping = IdMapping::current()?;
-        let options = StoreOptions::new(&mapping.key(), xattr);
+        let options = StoreOptions::new(&mapping, xattr);
         let store = Store::open(&settings.store, options)?;
         let surroundings =
             Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates.clone(), proxy: settings.proxy.clone() };
         let registry = (!global.offline).then(|| Registry::new(move || connect(&settings)));
-        let bench = Workbench { store, registry, surroundings, xattr, single_id: matches!(mapping, IdMapping::Single { .. }), target: Target::of_this_program(), report: ui };
+        let bench = Workbench {
+            store,
+            registry,
+            surroundings,
+            xattr,
+            single_id: matches!(mapping, IdMapping::Single { .. }),
+            target: Target::of_this_program(),
+            report: ui,
+        };
         Ok(Self { ui, bench })
     }
 
@@ -75,7 +84,8 @@ fn connect(settings: &Settings) -> Result<RegistryClient, ConnectError> {
         Some(path) => docker_config(path)?,
         None => Arc::new(Anonymous),
     };
-    let settings = RegistrySettings { credentials, roots: settings.trusted_roots(), proxy: settings.registry_proxy(), ..RegistrySettings::default() };
+    let settings =
+        RegistrySettings { credentials, roots: settings.trusted_roots(), proxy: settings.registry_proxy(), ..RegistrySettings::default() };
     Ok(RegistryClient::new(settings)?)
 }
 

@@ -24,7 +24,10 @@ pub(super) fn collect(dry_run: bool, session: &Session<'_>) -> Result<(), Comman
     let report = session.bench.store.gc(&GcOptions { dry_run, ..GcOptions::default() })?;
     let verb = if dry_run { "would go" } else { "removed" };
     let (blobs, snapshots, folders) = (report.blobs.len(), report.snapshots.len(), report.folders.len());
-    let what = format!("{blobs} blobs, {snapshots} unpacked layers, {folders} cached layers, {} notes, leftovers of {} dead processes", report.records, report.scratch);
+    let what = format!(
+        "{blobs} blobs, {snapshots} unpacked layers, {folders} cached layers, {} notes, leftovers of {} dead processes",
+        report.records, report.scratch
+    );
     session.ui.result(&format!("{} {verb}: {what}", bytes(report.bytes)));
     Ok(())
 }

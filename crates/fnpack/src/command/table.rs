@@ -67,7 +67,9 @@ mod tests {
 
     #[test]
     fn sizes_are_rounded_to_one_decimal() {
-        for (size, text) in [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_960, "1.0 MB"), (22_800_000, "22.8 MB"), (u64::MAX, "18446744.1 TB")] {
+        for (size, text) in
+            [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_960, "1.0 MB"), (22_800_000, "22.8 MB"), (u64::MAX, "18446744.1 TB")]
+        {
             assert_eq!(bytes(size), text);
         }
     }

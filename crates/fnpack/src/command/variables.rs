@@ -35,7 +35,9 @@ pub(super) fn variable(text: &str) -> Result<(String, String), CommandError> {
 
 /// `HERE:THERE`, `HERE:THERE:ro`, `HERE:THERE:rw`.
 pub(super) fn volume(text: &str) -> Result<Volume, CommandError> {
-    let wrong = || CommandError::message(Class::Usage, format!("`{text}` is not a volume")).hint("write HERE:THERE or HERE:THERE:rw, THERE absolute");
+    let wrong = || {
+        CommandError::message(Class::Usage, format!("`{text}` is not a volume")).hint("write HERE:THERE or HERE:THERE:rw, THERE absolute")
+    };
     let (paths, writable) = match text.rsplit_once(':') {
         Some((paths, "ro")) => (paths, false),
         Some((paths, "rw")) => (paths, true),

@@ -42,7 +42,10 @@ fn declining_buildpacks_are_listed_with_what_they_said() {
     bash_builder(&environment, "bad/declines", "echo 'looked for go.mod: not found'; exit 100", "exit 0");
     environment.write("function/file", "");
     let error = environment.call("build bad/function function -B bad/declines").failure(1);
-    assert!(error.contains("no buildpack accepted") && error.contains("example/bash") && error.contains("looked for go.mod: not found"), "{error}");
+    assert!(
+        error.contains("no buildpack accepted") && error.contains("example/bash") && error.contains("looked for go.mod: not found"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -24,7 +24,10 @@ fn copy_of_a_binary_makes_a_function_image() {
 fn unchanged_steps_are_not_run_again() {
     let Some(environment) = Environment::with_base() else { return };
     environment.write("context/file", "1");
-    environment.write("context/Dockerfile", "FROM test/run\nUSER root\nRUN echo ran-first > /first\nCOPY file /file\nRUN echo ran-second > /second\n");
+    environment.write(
+        "context/Dockerfile",
+        "FROM test/run\nUSER root\nRUN echo ran-first > /first\nCOPY file /file\nRUN echo ran-second > /second\n",
+    );
     environment.call("image build -t docker/steps context").success();
     environment.write("context/file", "2");
     let outcome = environment.call("-v image build -t docker/steps context");

@@ -148,11 +148,14 @@ fn shared_store() -> Option<&'static Path> {
             let environment = Environment { store: cache.join("store"), ..Environment::empty() };
             if environment.call("--quiet image inspect debian:trixie-slim").code != Some(0) {
                 let tar = cache.join("debian-trixie.tar");
-                environment.fnpack([OsStr::new("image"), OsStr::new("import"), tar.as_os_str(), OsStr::new("debian:trixie-slim")]).success();
+                environment
+                    .fnpack([OsStr::new("image"), OsStr::new("import"), tar.as_os_str(), OsStr::new("debian:trixie-slim")])
+                    .success();
             }
             environment.write("plain/Dockerfile", PLAIN_BUILD_IMAGE);
             environment.call("image build -t test/build plain").success();
-            environment.write("run/Dockerfile", "FROM debian:trixie-slim\nLABEL io.buildpacks.stack.id=org.example.stack\nUSER 10000:10001\n");
+            environment
+                .write("run/Dockerfile", "FROM debian:trixie-slim\nLABEL io.buildpacks.stack.id=org.example.stack\nUSER 10000:10001\n");
             environment.call("image build -t test/run run").success();
             Some(environment.store)
         })

@@ -37,7 +37,8 @@ fn upstream() -> String {
 pub(crate) fn build(environment: &Environment, name: &str, source: &Path, more: &[&str]) -> super::environment::Outcome {
     let volume = format!("{}:/goproxy", path(&cache().unwrap().join("goproxy")));
     let proxy = format!("GOPROXY=file:///goproxy,{}", upstream());
-    let fixed = ["build", name, path(source), "--volume", &volume, "-e", &proxy, "-e", "GONOSUMDB=github.com/apache/pulsar/pulsar-function-go"];
+    let fixed =
+        ["build", name, path(source), "--volume", &volume, "-e", &proxy, "-e", "GONOSUMDB=github.com/apache/pulsar/pulsar-function-go"];
     environment.fnpack(fixed.iter().chain(more))
 }
 
@@ -85,9 +86,30 @@ pub(crate) fn assert_comes_up(environment: &Environment, image: &str) {
     let broker = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     broker.set_nonblocking(true).unwrap();
     let url = format!("brokerServiceURL=pulsar://{}", broker.local_addr().unwrap());
-    let arguments = ["run", "--raw", image, "--user", "10000:10001", "--entrypoint", "bash", "-e", "POD_NAME=function-0", "-e", &url, "--", "-c", &command];
+    let arguments = [
+        "run",
+        "--raw",
+        image,
+        "--user",
+        "10000:10001",
+        "--entrypoint",
+        "bash",
+        "-e",
+        "POD_NAME=function-0",
+        "-e",
+        &url,
+        "--",
+        "-c",
+        &command,
+    ];
     let log = environment.path().join("instance.log");
-    let mut child = environment.command().args(arguments).stdout(fs_err::File::create(&log).unwrap().into_file()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut child = environment
+        .command()
+        .args(arguments)
+        .stdout(fs_err::File::create(&log).unwrap().into_file())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     let connected = loop {
         if broker.accept().is_ok() {
@@ -114,7 +136,11 @@ fn compile_error_is_the_compilers_own() {
     let Some(environment) = tree() else { return };
     let source = environment.path().join("broken");
     copy(&example(), &source);
-    let main = fs_err::read_dir(&source).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|extension| extension == "go")).unwrap();
+    let main = fs_err::read_dir(&source)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "go"))
+        .unwrap();
     let text = fs_err::read_to_string(&main).unwrap();
     fs_err::write(&main, format!("{text}\nfunc broken() {{ return 1 }}\n")).unwrap();
     let outcome = build(&environment, "go/broken", &source, &[]);

@@ -4,8 +4,30 @@ use super::environment::{Environment, repository};
 
 /// Every command that has a help text, in the order of the document.
 const COMMANDS: [&str; 25] = [
-    "", "build", "run", "rebase", "inspect", "image", "image build", "image ls", "image inspect", "image rm", "image tag", "image save", "image load",
-    "image import", "image push", "image pull", "builder", "builder create", "builder inspect", "builder ls", "store", "store check", "store gc", "doctor",
+    "",
+    "build",
+    "run",
+    "rebase",
+    "inspect",
+    "image",
+    "image build",
+    "image ls",
+    "image inspect",
+    "image rm",
+    "image tag",
+    "image save",
+    "image load",
+    "image import",
+    "image push",
+    "image pull",
+    "builder",
+    "builder create",
+    "builder inspect",
+    "builder ls",
+    "store",
+    "store check",
+    "store gc",
+    "doctor",
     "completion",
 ];
 
@@ -38,7 +60,8 @@ fn every_command_is_in_the_document() {
     for parent in ["", "image", "builder", "store"] {
         let help = environment.call(&format!("{parent} --help")).success();
         let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-        let names = commands.filter(|line| line.starts_with("  ") && !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+        let names =
+            commands.filter(|line| line.starts_with("  ") && !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
         for name in names.filter(|name| *name != "version") {
             let full = format!("{parent} {name}").trim_start().to_owned();
             assert!(COMMANDS.contains(&full.as_str()), "{full}");

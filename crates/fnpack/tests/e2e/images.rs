@@ -55,7 +55,14 @@ fn skopeo_and_umoci_accept_store_and_archives() {
     let policy = folder.join("policy.json");
     fs_err::write(&policy, r#"{"default":[{"type":"insecureAcceptAnything"}]}"#).unwrap();
     let copy = |from: &str, to: &str| {
-        tool(Command::new("skopeo").arg("--policy").arg(&policy).args(["copy", "--quiet"]).arg(from).arg(format!("oci:{}:{to}", folder.join("copied").display())));
+        tool(
+            Command::new("skopeo")
+                .arg("--policy")
+                .arg(&policy)
+                .args(["copy", "--quiet"])
+                .arg(from)
+                .arg(format!("oci:{}:{to}", folder.join("copied").display())),
+        );
     };
     copy(&format!("oci:{}:test/run:latest", environment.store().display()), "store");
     copy(&format!("oci-archive:{}", tar.display()), "archive");
@@ -63,7 +70,14 @@ fn skopeo_and_umoci_accept_store_and_archives() {
     let inspected = tool(Command::new("skopeo").args(["inspect", &format!("oci:{}:store", folder.join("copied").display())]));
     assert!(inspected.contains(&digest(&environment, "test/run")), "{inspected}");
     let bundle = folder.join("bundle");
-    tool(Command::new("umoci").arg("unpack").arg("--rootless").arg("--image").arg(format!("{}:store", folder.join("copied").display())).arg(&bundle));
+    tool(
+        Command::new("umoci")
+            .arg("unpack")
+            .arg("--rootless")
+            .arg("--image")
+            .arg(format!("{}:store", folder.join("copied").display()))
+            .arg(&bundle),
+    );
     assert!(bundle.join("rootfs/usr/bin/env").exists());
     tool(Command::new("chmod").args(["-R", "u+rwX"]).arg(&bundle));
 }

@@ -2,7 +2,8 @@
 
 use super::environment::{Environment, bash_builder};
 
-const START: &str = "cat > $1/launch.toml <<'TOML'\n[[processes]]\ntype = \"show\"\ncommand = [\"/bin/cat\", \"/etc/patch\"]\ndefault = true\nTOML\n";
+const START: &str =
+    "cat > $1/launch.toml <<'TOML'\n[[processes]]\ntype = \"show\"\ncommand = [\"/bin/cat\", \"/etc/patch\"]\ndefault = true\nTOML\n";
 
 fn runner(environment: &Environment, name: &str, patch: &str, labels: &str) {
     environment.write("runner/Dockerfile", &format!("FROM test/run\nUSER root\nRUN echo {patch} > /etc/patch\n{labels}USER 10000:10001\n"));

@@ -58,7 +58,11 @@ fn user_with_a_range_builds_the_same_digest_as_root() {
     give(environment.path(), ids);
     let rootless = as_user(&environment, &["build", "rootless/function", "function", "-B", "rootless/builder"]).success();
     assert_eq!(as_root.rsplit_once('@').unwrap().1, rootless.rsplit_once('@').unwrap().1);
-    let owner = as_user(&environment, &["run", "--raw", "rootless/function", "--entrypoint", "stat", "--", "-c", "%u:%g:%a", "/pulsar/function/data"]).success();
+    let owner = as_user(
+        &environment,
+        &["run", "--raw", "rootless/function", "--entrypoint", "stat", "--", "-c", "%u:%g:%a", "/pulsar/function/data"],
+    )
+    .success();
     assert_eq!(owner, "10000:10001:600");
     environment_cleanup(&environment);
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use crate::accounts::{Account, account};
 use super::draft::Draft;
 use super::key::{Key, name_of_files};
 use super::scope::{Arguments, DEFAULT_PATH, invalid};
 use super::stages::{Resolved, Source};
 use super::writer::Writer;
 use super::{Build, Owner};
+use crate::accounts::{Account, account};
 use crate::digest::Digest;
 use crate::dockerfile::context::clean;
 use crate::dockerfile::error::{DockerfileError, Place};

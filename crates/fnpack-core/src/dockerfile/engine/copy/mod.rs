@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
-use crate::accounts::{Owner, owner};
 use super::key::{Key, name_of_files};
 use super::stage::{Current, StageBuild, absolute};
 use super::stages::{Source, copy_source};
 use super::writer::{WriteError, Writer};
+use crate::accounts::{Owner, owner};
 use crate::digest::Digest;
 use crate::dockerfile::context::Ignore;
 use crate::dockerfile::context::glob::GlobError;
