@@ -80,6 +80,7 @@ impl From<FindError> for CommandError {
             FindError::Offline { .. } => "pull it without `--offline`, or bring it with `fnpack image load` or `fnpack image import`",
             FindError::NotStored { .. } => "see what is there with `fnpack image ls`",
             FindError::NotGiven { .. } => "check the name; bring images without a registry by `fnpack image load` or `fnpack image import`",
+            FindError::Layers { .. } => "try again; what has come is kept",
             FindError::Connect(_) | FindError::Store(_) => "",
         };
         match error {
