@@ -134,7 +134,7 @@ impl From<PipelineError> for CommandError {
             PipelineError::Store(error) => error.into(),
             PipelineError::Builder(error) => error.into(),
             PipelineError::Load(error) => error.into(),
-            PipelineError::Create(error) => error.into(),
+            PipelineError::Create(error) => (*error).into(),
             PipelineError::Dockerfile(error) => (*error).into(),
             PipelineError::Folder(error) => error.into(),
             PipelineError::Executor(error) => error.into(),

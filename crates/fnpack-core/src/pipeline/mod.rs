@@ -64,7 +64,7 @@ pub enum PipelineError {
     #[error(transparent)]
     Load(#[from] crate::builder::LoadError),
     #[error(transparent)]
-    Create(#[from] crate::builder::CreateError),
+    Create(#[from] Box<crate::builder::CreateError>),
     #[error(transparent)]
     Dockerfile(#[from] Box<crate::dockerfile::DockerfileError>),
     #[error(transparent)]

@@ -46,13 +46,14 @@ pub(crate) fn example() -> PathBuf {
     repository().join("examples/go/exclamation")
 }
 
-/// Every path below a folder with modification time and contents' length, for comparing before and after.
-fn listing(folder: &Path) -> Vec<(PathBuf, std::time::SystemTime, u64)> {
+/// Every path below a folder with modification time and contents, for comparing before and after.
+fn listing(folder: &Path) -> Vec<(PathBuf, std::time::SystemTime, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs_err::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let metadata = entry.metadata().unwrap();
-        found.push((entry.path(), metadata.modified().unwrap(), metadata.len()));
+        let bytes = if metadata.is_file() { fs_err::read(entry.path()).unwrap() } else { Vec::new() };
+        found.push((entry.path(), metadata.modified().unwrap(), bytes));
         if metadata.is_dir() {
             found.extend(listing(&entry.path()));
         }

@@ -3,6 +3,8 @@
 //! They need the right to make namespaces and what `./test` prepares: a Debian root file system in
 //! `$FNPACK_TEST_CACHE`. Without it they skip on a developer's machine and fail in CI.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail as tests do, and say why they skip")]
+
 mod bad_input;
 mod dockerfile;
 mod documents_tree;
