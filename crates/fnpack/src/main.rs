@@ -15,8 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, GlobalArguments};
-use error::CommandError;
+use arguments::{Arguments, GlobalArguments};
 use ui::{Level, Ui};
 
 fn main() -> ExitCode {
