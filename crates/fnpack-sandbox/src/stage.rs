@@ -5,6 +5,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use rustix::thread::UnshareFlags;
@@ -17,6 +18,9 @@ use crate::{ExitStatus, Network, SandboxError, SandboxPlan, Stdio, init};
 
 /// What this process is called: the first argument by which it is recognised.
 pub(crate) const NAME: &str = "fnpack-sandbox-stage";
+
+/// What login shells have.
+const UMASK: u32 = 0o022;
 
 /// From the caller; the command's standard input, output and error go with it.
 #[derive(Serialize, Deserialize)]
@@ -52,6 +56,8 @@ pub(crate) fn report_failure(channel: &Channel, error: SandboxError) -> i32 {
 }
 
 fn run(channel: &Channel) -> Result<(), SandboxError> {
+    // Mount points made here and files made by the command must not depend on who started fnpack.
+    rustix::process::umask(Mode::from_raw_mode(UMASK));
     syscall::close_on_exec_from(3).map_err(SandboxError::process("close inherited files"))?;
     syscall::block_all_signals().map_err(SandboxError::process("hold back signals"))?;
     let Some((order, descriptors)) = channel.receive::<Order>()? else { return Err(SandboxError::Vanished) };

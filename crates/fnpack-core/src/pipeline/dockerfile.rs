@@ -47,6 +47,7 @@ impl Host for DockerfileHost<'_> {
         let snapshot = self.bench.unpack(image)?;
         let scratch = self.bench.store.scratch()?;
         let upper = new_upper(scratch.path().join("step"))?;
+        snapshot.describe_upper(&upper.folder)?;
         let mut workspace = StepWorkspace { bench: self.bench, snapshot, upper, view: None, _scratch: scratch };
         workspace.open_view()?;
         Ok(Box::new(workspace))
@@ -77,8 +78,8 @@ impl Host for DockerfileHost<'_> {
 
     fn report(&self, event: &Event<'_>) {
         match event {
-            Event::Started(step) => self.bench.report.step(&format!("[{}/{}] {}", step.number, step.total, first_line(step.text))),
-            Event::Cached(step) => self.bench.report.step(&format!("[{}/{}] cached: {}", step.number, step.total, first_line(step.text))),
+            Event::Started(step) => self.bench.report.step(&format!("[{}/{}] {}", step.number, step.total, short(step.text))),
+            Event::Cached(step) => self.bench.report.step(&format!("  cached: {}", short(step.text))),
             Event::Output(_, bytes) => self.bench.report.output(bytes),
             Event::Warning { line: 0, message } => self.bench.report.warning(message),
             Event::Warning { line, message } => self.bench.report.warning(&format!("line {line}: {message}")),
@@ -86,8 +87,14 @@ impl Host for DockerfileHost<'_> {
     }
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// An instruction as one short line.
+fn short(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(&line)),
+        None => line,
+    }
 }
 
 /// The root file system of one step: unpacked layers below, changes in a folder of our own.

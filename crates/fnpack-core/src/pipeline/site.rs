@@ -123,6 +123,7 @@ impl Site {
         layers: &Path,
     ) -> Result<SandboxExecutor, PipelineError> {
         let upper = new_upper(self.scratch.path().join("root"))?;
+        builder.snapshot.describe_upper(&upper.folder)?;
         let root = SandboxRoot { lowers: builder.snapshot.lowers().to_vec(), changes: Changes::Kept(upper), xattr: bench.xattr };
         let mut mounts = bench.surroundings.mounts(options.network);
         mounts.push(Mount::Bind { source: self.app(), target: self.app_dir.clone(), read_only: false });

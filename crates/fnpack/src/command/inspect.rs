@@ -68,13 +68,23 @@ fn describe(named: &Named) -> String {
     for layer in &image.layers {
         table.pair(
             "layer",
-            &format!("{} {:>9}  {}", short(&layer.digest.hex()), bytes(layer.size), layer.created_by.as_deref().unwrap_or("")),
+            &format!("{} {:>9}  {}", short(&layer.digest.hex()), bytes(layer.size), shortened(layer.created_by.as_deref().unwrap_or(""))),
         );
     }
     for label in &image.damaged {
         table.pair("damaged label", label);
     }
     table.render()
+}
+
+/// A history entry as one short line; the whole is in `-o json`.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(&line)),
+        None => line,
+    }
 }
 
 fn short(hex: &str) -> &str {

@@ -11,7 +11,7 @@ use fnpack_core::image::{ContainerConfig, Image};
 use fnpack_sandbox::{Overlay, Sandbox, SandboxError, Stdio};
 
 use super::Session;
-use super::signals::Forwarding;
+use super::signals::Held;
 use super::variables::{variables, volume};
 use crate::arguments::RunArguments;
 use crate::error::{Class, CommandError};
@@ -29,6 +29,7 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
     let scratch = bench.store.scratch()?;
     let machine = |error: io::Error| CommandError::new(Class::Machine, error);
     let upper = new_upper(scratch.path().join("run")).map_err(machine)?;
+    snapshot.describe_upper(&upper.folder)?;
     let network = arguments.network.into();
     let mut mounts = bench.surroundings.mounts(network);
     mounts.extend(arguments.volumes.iter().map(|text| Ok((&volume(text)?).into())).collect::<Result<Vec<_>, CommandError>>()?);
@@ -39,11 +40,12 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
     let root = SandboxRoot { lowers: snapshot.lowers().to_vec(), changes: Changes::Kept(upper), xattr: bench.xattr };
     let executor = SandboxExecutor::new(root, mounts, bench.surroundings.init.clone());
     let plan = executor.plan(&command, Stdio::Inherit).map_err(machine)?;
+    let held = Held::hold().map_err(machine)?;
     let mut sandbox = match Sandbox::spawn(&plan) {
         Ok(sandbox) => sandbox,
         Err(error) => return not_started(error, session),
     };
-    let forwarding = Forwarding::start(sandbox.handle()).map_err(machine)?;
+    let forwarding = held.forward(sandbox.handle());
     let status = sandbox.wait(&mut io::sink())?;
     forwarding.end();
     Ok(ExitCode::from(u8::try_from(status.shell_code()).unwrap_or(u8::MAX)))

@@ -7,6 +7,11 @@ use fnpack_sandbox::Handle;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
 
+/// Signals kept for a process that is about to start: one that comes meanwhile must neither be lost nor
+/// end fnpack.
+#[derive(Debug)]
+pub(super) struct Held(Signals);
+
 /// A thread that passes signals on, until it is ended.
 #[derive(Debug)]
 pub(super) struct Forwarding {
@@ -14,11 +19,16 @@ pub(super) struct Forwarding {
     thread: JoinHandle<()>,
 }
 
-impl Forwarding {
-    /// From now on signals go to the command. What a terminal sends goes to the command by itself.
-    pub(super) fn start(command: Handle) -> io::Result<Self> {
+impl Held {
+    /// From now on signals wait.
+    pub(super) fn hold() -> io::Result<Self> {
+        Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH]).map(Self)
+    }
+
+    /// From now on signals go to the command, those that waited first. What a terminal sends goes to the command by itself.
+    pub(super) fn forward(self, command: Handle) -> Forwarding {
+        let Self(mut signals) = self;
         let terminal = io::IsTerminal::is_terminal(&io::stdin());
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH])?;
         let handle = signals.handle();
         let thread = std::thread::spawn(move || {
             for signal in signals.forever().filter(|signal| !(terminal && matches!(*signal, SIGINT | SIGQUIT | SIGWINCH))) {
@@ -26,9 +36,11 @@ impl Forwarding {
                 let _ = command.signal(signal);
             }
         });
-        Ok(Self { signals: handle, thread })
+        Forwarding { signals: handle, thread }
     }
+}
 
+impl Forwarding {
     /// Stops passing on.
     pub(super) fn end(self) {
         self.signals.close();

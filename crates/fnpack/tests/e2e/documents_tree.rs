@@ -46,6 +46,7 @@ cat > "$layers/launch.toml" <<'TOML'
 type = "function"
 command = "/pulsar/function/function"
 direct = true
+default = true
 TOML
 "#,
     );

@@ -120,13 +120,12 @@ pub(crate) fn assert_comes_up(environment: &Environment, image: &str) {
         }
         std::thread::sleep(Duration::from_millis(50));
     };
-    // SAFETY is not needed: the process is our own child and not yet waited for.
-    rustix_kill(child.id());
+    terminate(child.id());
     child.wait().unwrap();
     assert!(connected, "the instance did not ask for its broker:\n{}", fs_err::read_to_string(log).unwrap());
 }
 
-fn rustix_kill(process: u32) {
+fn terminate(process: u32) {
     let process = rustix::process::Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
     rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
 }
@@ -136,16 +135,11 @@ fn compile_error_is_the_compilers_own() {
     let Some(environment) = tree() else { return };
     let source = environment.path().join("broken");
     copy(&example(), &source);
-    let main = fs_err::read_dir(&source)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "go"))
-        .unwrap();
+    let main = source.join("main.go");
     let text = fs_err::read_to_string(&main).unwrap();
     fs_err::write(&main, format!("{text}\nfunc broken() {{ return 1 }}\n")).unwrap();
     let outcome = build(&environment, "go/broken", &source, &[]);
-    let line = format!("./{}:", main.file_name().unwrap().to_str().unwrap());
-    assert!(outcome.stderr.contains(&line), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("./main.go:"), "{}", outcome.stderr);
     assert!(outcome.failure(1).contains("fnpack/golang"));
 }
 

@@ -85,7 +85,7 @@ fn skopeo_and_umoci_accept_store_and_archives() {
 #[test]
 fn registry_takes_and_gives() {
     let Some(environment) = Environment::with_base() else { return };
-    let registry = testkit::registry::Registry::start();
+    let registry = testkit::registry::Registry::new();
     let name = format!("{}/team/run:1", registry.host());
     environment.fnpack(["image", "push", "test/run", &name]).success();
     let other = Environment::empty();
