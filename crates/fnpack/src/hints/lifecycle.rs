@@ -7,7 +7,7 @@ use fnpack_core::executor::ExitStatus;
 use fnpack_core::lifecycle::StartError;
 use fnpack_core::lifecycle::build::{BuildError, OutputError, SbomError};
 use fnpack_core::lifecycle::buildpacks::BuildpackError;
-use fnpack_core::lifecycle::detect::{DetectError, DetectResult, Outcome};
+use fnpack_core::lifecycle::detect::{Attempt, DetectError, DetectResult, Outcome, Refusal};
 use fnpack_core::lifecycle::environment::EnvironmentError;
 use fnpack_core::lifecycle::export::ExportError;
 use fnpack_core::lifecycle::files::FileError;
@@ -39,8 +39,8 @@ pub(super) fn ended(status: ExitStatus) -> &'static str {
 impl Explain for DetectError {
     fn advice(&self) -> Advice {
         match self {
-            Self::NoGroup { results, .. } => Advice::new(YourCode)
-                .details(results.iter().flat_map(describe).collect())
+            Self::NoGroup { results, attempts } => Advice::new(YourCode)
+                .details(results.iter().flat_map(describe).chain(attempts.iter().filter_map(mismatch)).collect())
                 .hint("name the folder that has the function's source, or another builder with `--builder`"),
             Self::Order(source) => source.advice(),
             Self::Buildpack(source) => source.advice(),
@@ -66,6 +66,17 @@ fn describe(result: &DetectResult) -> Vec<String> {
         Outcome::CannotStart(error) => chain(module, error),
         Outcome::InvalidPlan(error) => chain(module, error),
         Outcome::Unsupported { targets, wanted } => vec![format!("{module}  is made for {targets}, not for {wanted}")],
+    }
+}
+
+/// Buildpacks that passed, each by itself, and make no group; the other refusals show in what each answered.
+fn mismatch(attempt: &Attempt) -> Option<String> {
+    match &attempt.refusal {
+        refusal @ Refusal::Plan(_) => {
+            let modules: Vec<String> = attempt.group.iter().map(|member| member.module.to_string()).collect();
+            Some(format!("{}  make no group: {refusal}", modules.join(", ")))
+        }
+        Refusal::Required(_) | Refusal::NobodyPassed => None,
     }
 }
 

@@ -26,6 +26,8 @@ impl Explain for io::Error {
         match self.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => advice.hint(FREE_SPACE),
             io::ErrorKind::ReadOnlyFilesystem => advice.hint("name a place that can be written"),
+            io::ErrorKind::IsADirectory => advice.hint("name a file"),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => advice.hint("get it or make it anew: it is damaged or not whole"),
             _ => advice,
         }
     }

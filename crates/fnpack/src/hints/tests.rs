@@ -7,6 +7,10 @@ use fnpack_core::executor::{ExecutorError, ExitStatus};
 use fnpack_core::image::{BlobError, BlobSink};
 use fnpack_core::layers::LayerError;
 use fnpack_core::lifecycle::build::BuildError;
+use fnpack_core::lifecycle::detect::{self, Attempt, DetectError, DetectResult, Outcome};
+use fnpack_core::lifecycle::files::plan::BuildPlan;
+use fnpack_core::lifecycle::order::CandidateMember;
+use fnpack_core::lifecycle::plan::Reason;
 use fnpack_core::pipeline::{ConnectError, FindError, PipelineError};
 use fnpack_core::rebase::{Objection, RebaseError};
 use fnpack_core::reference::Reference;
@@ -173,6 +177,23 @@ hint: see what works here, and what to change, with `fnpack doctor`";
     let (code, text) = told(SandboxError::Plan { reason: "two roots".into() });
     assert_eq!(code, 70);
     assert!(text.contains("fault of fnpack"), "{text}");
+}
+
+#[test]
+fn buildpacks_that_make_no_group_are_told_why() {
+    let module = || builder::ModuleId { id: "a".into(), version: "1".into() };
+    let passed = Outcome::Passed(BuildPlan { alternatives: Vec::new() });
+    let refusal = detect::Refusal::Plan(vec![Reason::Unmet { module: module(), name: "go".into() }]);
+    let error = DetectError::NoGroup {
+        results: vec![DetectResult { module: module(), outcome: passed, output: Vec::new() }],
+        attempts: vec![Attempt { group: vec![CandidateMember { module: module(), optional: false }], refusal }],
+    };
+    let expected = "\
+error: no group of buildpacks accepted the application
+  a@1  passed
+  a@1  make no group: `a@1` requires `go`, which no buildpack before it provides
+hint: name the folder that has the function's source, or another builder with `--builder`";
+    assert_eq!(told(error), (1, expected.to_owned()));
 }
 
 #[test]
