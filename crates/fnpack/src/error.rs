@@ -20,6 +20,8 @@ pub(crate) enum Class {
     Refused = 7,
     /// fnpack itself.
     Fault = 70,
+    /// The user stopped it; what shells make of Ctrl-C.
+    Interrupted = 130,
 }
 
 /// A failed command: the chain of causes, what was looked at, and one next step.

@@ -166,7 +166,12 @@ impl<'a> Build<'a> {
             // The folders above are the build's too: its runners have them so, and a layer must not take them away.
             app: Folder { root: &app, at: app_dir, parents: Entry::parents_of(app_dir, 0o755, owner) },
             owner,
-            launcher: Launcher { program: &program, version: &self.builder.description.metadata.lifecycle.version, repository: "", commit: "" },
+            launcher: Launcher {
+                program: &program,
+                version: &self.builder.description.metadata.lifecycle.version,
+                repository: "",
+                commit: "",
+            },
             sboms: Sboms::default(),
             process_type: self.options.default_process.as_deref(),
             project_metadata: None,

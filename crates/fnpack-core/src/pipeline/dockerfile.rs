@@ -79,7 +79,8 @@ impl Host for DockerfileHost<'_> {
     fn report(&self, event: &Event<'_>) {
         match event {
             Event::Started(step) => self.bench.report.step(&format!("[{}/{}] {}", step.number, step.total, short(step.text))),
-            Event::Cached(step) => self.bench.report.step(&format!("  cached: {}", short(step.text))),
+            // The line above names the step.
+            Event::Cached(_) => self.bench.report.step("  cached"),
             Event::Output(_, bytes) => self.bench.report.output(bytes),
             Event::Warning { line: 0, message } => self.bench.report.warning(message),
             Event::Warning { line, message } => self.bench.report.warning(&format!("line {line}: {message}")),

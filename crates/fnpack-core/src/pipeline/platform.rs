@@ -43,8 +43,7 @@ impl Platform {
         let filesystem = rustix::mount::fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).map_err(memory)?;
         rustix::mount::fsconfig_set_string(filesystem.as_fd(), "mode", "0755").map_err(memory)?;
         rustix::mount::fsconfig_create(filesystem.as_fd()).map_err(memory)?;
-        let folder =
-            rustix::mount::fsmount(filesystem.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).map_err(memory)?;
+        let folder = rustix::mount::fsmount(filesystem.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).map_err(memory)?;
         let root = Root::from_fd(folder);
         root.create_dir("env", 0o755)?;
         for (name, value) in &self.env {

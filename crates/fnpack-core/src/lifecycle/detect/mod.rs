@@ -101,7 +101,7 @@ pub enum Refusal {
 #[derive(Debug, thiserror::Error)]
 pub enum DetectError {
     /// Every group was refused.
-    #[error("no group of buildpacks accepted the application")]
+    #[error("no {} accepted the application", whoever(results))]
     NoGroup {
         /// Every `bin/detect` that ran, in the order in which they were first needed.
         results: Vec<DetectResult>,
@@ -135,6 +135,12 @@ pub enum DetectError {
         #[source]
         source: ExecutorError,
     },
+}
+
+/// Single buildpacks may have passed, and still no group.
+fn whoever(results: &[DetectResult]) -> &'static str {
+    let passed = results.iter().any(|result| matches!(result.outcome, Outcome::Passed(_)));
+    if passed { "group of buildpacks" } else { "buildpack" }
 }
 
 impl Outcome {

@@ -1,0 +1,44 @@
+//! A build as a whole.
+
+use fnpack_core::pipeline::{PipelineError, PlatformError};
+
+use super::machine::DOCTOR;
+use super::{Advice, Explain};
+use crate::error::Class::{Configuration, Machine};
+
+impl Explain for PipelineError {
+    fn advice(&self) -> Advice {
+        match self {
+            Self::Source(source) => source.advice(),
+            Self::Find(source) => source.advice(),
+            Self::Store(source) => source.advice(),
+            Self::Builder(source) => source.advice(),
+            Self::Load(source) => source.advice(),
+            Self::Create(source) => source.advice(),
+            Self::Dockerfile(source) => source.advice(),
+            Self::Platform(source) => source.advice(),
+            Self::Folder(source) => source.advice(),
+            Self::Executor(source) => source.advice(),
+            Self::Sandbox(source) => source.advice(),
+            Self::Reference(source) => source.advice(),
+            Self::Detect(source) => source.advice(),
+            Self::Restore(source) => source.advice(),
+            Self::Build(source) => source.advice(),
+            Self::Export(source) => source.advice(),
+            Self::Prepare(source) => source.advice(),
+            Self::NoCommonApi { .. } | Self::NoBuildpacks { .. } => {
+                Advice::new(Configuration).hint("make the builder anew with `fnpack builder create`")
+            }
+            Self::NoRunImage { .. } => Advice::new(Configuration).hint("name one with `--run-image`"),
+        }
+    }
+}
+
+impl Explain for PlatformError {
+    fn advice(&self) -> Advice {
+        match self {
+            Self::Memory(_) => Advice::new(Machine).hint(DOCTOR),
+            Self::Write(source) => source.advice(),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Registries: the network, logins, what they answer.
+
+use fnpack_core::pipeline::ConnectError;
+use fnpack_core::registry::credentials::CredentialsError;
+use fnpack_core::registry::{CertificateFault, LoginTrace, Refusal, RegistryError};
+
+use super::{Advice, Explain};
+use crate::error::Class::{Configuration, Machine, Registry};
+
+const BRING: &str = "check network and proxy (HTTPS_PROXY), or bring the image with `fnpack image load` or `fnpack image import`";
+const LATER: &str = "try again later: the registry itself is at fault";
+
+impl Explain for RegistryError {
+    fn advice(&self) -> Advice {
+        let registry = Advice::new(Registry);
+        match self {
+            Self::Proxy { .. } => Advice::new(Configuration).hint("correct HTTPS_PROXY: `http://host:port`"),
+            Self::UnknownHost { .. } => {
+                registry.hint("check the name and the network, or bring the image with `fnpack image load` or `fnpack image import`")
+            }
+            Self::CannotConnect { .. } | Self::TimedOut { .. } | Self::Broken { .. } => registry.hint(BRING),
+            Self::Certificate { fault, .. } => registry.hint(certificate(*fault)),
+            Self::Tls { .. } => registry.hint("check the port: only registries on this machine are asked by plain HTTP"),
+            Self::Unauthorized { host, source } => registry.hint(login(host, source)),
+            Self::Forbidden { host, source } => registry.hint(rights(host, source)),
+            Self::NotFound { .. } | Self::NoSuchImage { .. } => {
+                registry.hint("check name and tag; bring images without a registry by `fnpack image load` or `fnpack image import`")
+            }
+            Self::RateLimited { host, source, .. } => registry.hint(match source.login {
+                LoginTrace::Sent(_) => "wait, then try again".to_owned(),
+                LoginTrace::NotAsked | LoginTrace::NotFound(_) => {
+                    format!("log in with `docker login {host}`, which raises the limit, or wait and try again")
+                }
+            }),
+            Self::StorageFull { .. } => registry.hint("have its administrator free space"),
+            Self::Failed { .. } => registry.hint(LATER),
+            Self::Rejected { .. } => registry,
+            Self::Protocol { .. } => registry.hint("check host and path: it may be a web page or a login portal"),
+            Self::UnsafeTokenService { .. } => registry.hint("have its administrator serve logins by https"),
+            Self::TooLong { .. } | Self::DigestMismatch { .. } => {
+                registry.hint("have the image pushed anew: this one is damaged or hostile")
+            }
+            Self::NoTarget { .. } => registry.hint("name one of these with `--platform`"),
+            Self::Image { source, .. } => Advice { class: Registry, ..source.advice() },
+            Self::Unreadable { source, .. } => source.advice(),
+            Self::Blob { source, .. } => source.advice(),
+            Self::Credentials { source, .. } => source.advice(),
+        }
+    }
+}
+
+fn certificate(fault: CertificateFault) -> &'static str {
+    match fault {
+        CertificateFault::UnknownIssuer => {
+            "add the authority's certificate to the system's, or name a file that has it with SSL_CERT_FILE (a proxy that opens TLS has one too)"
+        }
+        CertificateFault::Expired | CertificateFault::NotYetValid => {
+            "check this machine's clock; if it is right, have the certificate renewed"
+        }
+        CertificateFault::OtherName => "use the host name that the certificate is for",
+        CertificateFault::Invalid => "have the registry's administrator look at it",
+    }
+}
+
+fn login(host: &str, refusal: &Refusal) -> String {
+    match &refusal.login {
+        LoginTrace::NotAsked | LoginTrace::NotFound(_) => {
+            format!("log in with `docker login {host}`; registries answer so for images that are not there, too")
+        }
+        LoginTrace::Sent(_) => format!("renew the login with `docker login {host}`"),
+    }
+}
+
+fn rights(host: &str, refusal: &Refusal) -> String {
+    match &refusal.login {
+        LoginTrace::NotAsked | LoginTrace::NotFound(_) => format!("log in with `docker login {host}`"),
+        LoginTrace::Sent(_) => "have the account given the right to it, or log in as another".to_owned(),
+    }
+}
+
+impl Explain for CredentialsError {
+    fn advice(&self) -> Advice {
+        let configuration = Advice::new(Configuration);
+        match self {
+            Self::Unreadable { .. } => configuration.hint("correct the file, or name another folder with DOCKER_CONFIG"),
+            Self::BrokenEntry { registry, .. } => configuration.hint(format!("write it anew with `docker login {registry}`")),
+            Self::Helper { helper, .. } => {
+                configuration.hint(format!("see what `docker-credential-{helper} list` says, or take the helper out of the file"))
+            }
+        }
+    }
+}
+
+impl Explain for ConnectError {
+    fn advice(&self) -> Advice {
+        match self {
+            Self::Credentials(source) => source.advice(),
+            Self::Unreadable(_) => Advice::new(Machine).hint("make it readable, or name another folder with DOCKER_CONFIG"),
+            Self::Registry(source) => source.advice(),
+        }
+    }
+}
