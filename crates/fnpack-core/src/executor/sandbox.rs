@@ -1,7 +1,7 @@
 //! Runs commands in sandboxes over an unpacked image.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -80,14 +80,14 @@ impl SandboxExecutor {
             Changes::Kept(upper) => Ok(upper.clone()),
             Changes::Dropped(folder) => {
                 let run = folder.join(self.runs.fetch_add(1, Ordering::Relaxed).to_string());
-                new_upper(run)
+                new_upper(&run)
             }
         }
     }
 }
 
 /// Makes the two folders that overlayfs wants for changes, below a new folder.
-pub fn new_upper(below: PathBuf) -> std::io::Result<Upper> {
+pub fn new_upper(below: &Path) -> std::io::Result<Upper> {
     let upper = Upper { folder: below.join("changes"), work: below.join("work") };
     fs_err::create_dir_all(&upper.folder)?;
     fs_err::create_dir_all(&upper.work)?;
@@ -111,7 +111,7 @@ impl Executor for SandboxExecutor {
             SandboxError::CommandNotExecutable { program, source } => ExecutorError::CannotStart { program, source: source.into() },
             SandboxError::Output { source } => ExecutorError::Output {
                 program: command.arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-                source: source.into(),
+                source,
             },
             error => set_up(Box::new(error)),
         };

@@ -80,34 +80,34 @@ pub struct Timings {
 
 /// Builds a function image and puts it into the store.
 pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, PipelineError> {
-    let build = Build::open(bench, options)?;
-    let context = build.site.context(bench, options, &build.builder, &build.run_image.image)?;
+    let flow = Flow::open(bench, options)?;
+    let context = flow.site.context(bench, options, &flow.builder, &flow.run_image.image)?;
 
-    let detecting = build.site.detecting(bench, &build.builder);
-    let detected = detect::detect(&context, &build.builder.order(), &detecting)?;
-    build.announce(&detected);
+    let detecting = flow.site.detecting(bench, &flow.builder);
+    let detected = detect::detect(&context, &flow.builder.order(), &detecting)?;
+    flow.announce(&detected);
 
-    let keys = build.cache_keys();
+    let keys = flow.cache_keys();
     let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys) };
-    let restored = build.decide_restore(&detected, &cache);
-    let layers = LayersFolder::open(bench, &build.site, cache.lowers(bench, &restored)?)?;
-    let context = Context { places: build.site.places(&build.builder, layers.root()?)?, ..context };
-    restore::apply(&context.places.layers.root, &restored, build.site.owner)?;
+    let restored = flow.decide_restore(&detected, &cache);
+    let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench, &restored)?)?;
+    let context = Context { places: flow.site.places(&flow.builder, layers.root()?)?, ..context };
+    restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
 
-    let building = build.site.building(bench, options, &build.builder, layers.path())?;
+    let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
     let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
 
-    let exported = build.export(&context.places.layers, &built)?;
+    let exported = flow.export(&context.places.layers, &built)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
 
     drop(context);
-    let place = LayersPlace { upper: &layers.close(), scratch: &build.site.scratch };
+    let place = LayersPlace { upper: &layers.close(), scratch: &flow.site.scratch };
     cache.after(bench, &built, &place, |buildpack, layer| diff_id_of(&exported, buildpack, layer))?.remember(bench, &keys)?;
     Ok(Made::of(exported, Timings { detect: detecting.busy(), build: building.busy() }))
 }
 
-/// What a build stands on.
-struct Build<'a> {
+/// A build on its way: what it stands on.
+struct Flow<'a> {
     bench: &'a Workbench<'a>,
     options: &'a BuildOptions,
     builder: OpenBuilder,
@@ -116,7 +116,7 @@ struct Build<'a> {
     site: Site,
 }
 
-impl<'a> Build<'a> {
+impl<'a> Flow<'a> {
     /// All questions about images and source first, so that a build which cannot succeed ends early.
     fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
         let builder = OpenBuilder::open(bench, &options.builder, &options.target)?;

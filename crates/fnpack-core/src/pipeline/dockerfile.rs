@@ -46,7 +46,7 @@ impl Host for DockerfileHost<'_> {
     fn open<'a>(&'a self, image: &Image) -> Result<Box<dyn Workspace + 'a>, HostError> {
         let snapshot = self.bench.unpack(image)?;
         let scratch = self.bench.store.scratch()?;
-        let upper = new_upper(scratch.path().join("step"))?;
+        let upper = new_upper(&scratch.path().join("step"))?;
         snapshot.describe_upper(&upper.folder)?;
         let mut workspace = StepWorkspace { bench: self.bench, snapshot, upper, view: None, _scratch: scratch };
         workspace.open_view()?;

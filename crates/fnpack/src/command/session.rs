@@ -86,7 +86,7 @@ fn connect(settings: &Settings, progress: Arc<Transfers>) -> Result<RegistryClie
         Some(path) => docker_config(path)?,
         None => Arc::new(Anonymous),
     };
-    let (roots, proxy) = (settings.trusted_roots(), settings.registry_proxy());
+    let (roots, proxy) = (Settings::trusted_roots(), settings.registry_proxy());
     let settings = RegistrySettings { credentials, roots, proxy, progress, ..RegistrySettings::default() };
     Ok(RegistryClient::new(settings)?)
 }

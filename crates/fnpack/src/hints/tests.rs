@@ -28,6 +28,7 @@ fn told(error: impl Into<CommandError>) -> (u8, String) {
     (error.code(), error.render())
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "the errors hold it so")]
 fn refusal(status: u16, login: LoginTrace) -> Box<Refusal> {
     let request = Request { method: "GET", url: "https://r.example.com/v2/a/manifests/latest".into() };
     Box::new(Refusal { request, status, message: String::new(), retry_after: None, login })
@@ -237,7 +238,7 @@ hint: name a run image that fits, or override with `--force`";
 fn error_of_the_store_inside_an_io_error_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let options = fnpack_core::store::StoreOptions::new(&IdMapping::current().unwrap(), OverlayXattr::here());
-    let store = Store::open(&folder.path().join("store"), options).unwrap();
+    let store = Store::open(folder.path().join("store"), options).unwrap();
     let mut blob = store.create().unwrap();
     io::Write::write_all(&mut blob, b"x").unwrap();
     let error = blob.commit(Some(&fnpack_core::digest::Digest::of(b"y"))).err().unwrap();
