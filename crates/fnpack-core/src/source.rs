@@ -1,6 +1,6 @@
 //! Function source: the user's folder, read and never written.
 //!
-//! A build works on a copy. [`copy`] takes every file, folder and symlink but version control, gives
+//! A build works on a copy. [`Source::copy`] takes every file, folder and symlink but version control, gives
 //! all of it to the build's user, and keeps permission bits and modification times (compilers look at
 //! both). Nothing is followed out of the folder: a symlink is copied as what it says.
 
