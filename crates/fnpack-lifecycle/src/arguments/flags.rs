@@ -97,7 +97,7 @@ const fn path(text: &'static str) -> Fallback {
     Fallback::Text(text)
 }
 
-pub(super) const DEFINITIONS: [Definition; 41] = [
+pub(super) static DEFINITIONS: [Definition; 41] = [
     define(Flag::Analyzed, "analyzed", "CNB_ANALYZED_PATH", Text, InLayers("analyzed.toml")),
     define(Flag::App, "app", "CNB_APP_DIR", Text, path("/workspace")),
     define(Flag::BuildConfig, "build-config", "CNB_BUILD_CONFIG_DIR", Text, path("/cnb/build-config")),

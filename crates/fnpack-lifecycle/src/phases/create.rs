@@ -2,6 +2,7 @@
 
 use fnpack_core::lifecycle::exit::ExitCode;
 
+use super::export::{Additions, Target};
 use super::restore::Extent;
 use super::{analyze, build, detect, export, restore};
 use crate::arguments::Flag;
@@ -17,6 +18,8 @@ pub(super) fn create(session: &Session<'_>) -> Result<(), Failure> {
     let names = Names::of(arguments)?;
     // Logins may be in a file that root alone can read, and before folders change hands.
     let images = session.images()?;
+    // What would be missed at the end of a long build is looked at before it.
+    let additions = Additions::read(session)?;
     session.identity.prepare(&arguments.path(Flag::Layers)).or_fail(STEP)?;
     let site = Site::new().or_fail(STEP)?;
 
@@ -29,7 +32,7 @@ pub(super) fn create(session: &Session<'_>) -> Result<(), Failure> {
 
     session.log.phase("DETECTING");
     let target = analysis.analyzed.run_image.as_ref().and_then(|image| image.target.clone());
-    let context = site.context(arguments, &session.identity, run_target(arguments.api, target)).or_fail(STEP)?;
+    let context = site.context(arguments, &session.identity, run_target(arguments.api, target)).or_fail(detect::STEP)?;
     let detected = detect::detect(session, &context)?;
 
     session.log.phase("RESTORING");
@@ -42,5 +45,6 @@ pub(super) fn create(session: &Session<'_>) -> Result<(), Failure> {
     let built = build::build(session, &context, &detected.group, &detected.plan)?;
 
     session.log.phase("EXPORTING");
-    export::export(session, (&images, &names), (&context.places.layers, &built, &analysis), cache.as_ref(), &site)
+    let target = Target { images: &images, names: &names, cache: cache.as_ref(), blobs: &site.blobs() };
+    export::export(session, (&context.places.layers, &built, &analysis), &additions, &target)
 }

@@ -15,7 +15,7 @@ use crate::log::Log;
 use crate::session::Session;
 use crate::site::{Site, run_target};
 
-const STEP: Step = Step { code: ExitCode::Detect, action: "detect" };
+pub(super) const STEP: Step = Step { code: ExitCode::Detect, action: "detect" };
 
 /// The detector.
 pub(super) fn alone(session: &Session<'_>) -> Result<(), Failure> {

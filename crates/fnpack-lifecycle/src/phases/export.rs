@@ -4,6 +4,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use fnpack_core::digest::Digest;
 use fnpack_core::layers::{Compression, Entry, EntryKind};
 use fnpack_core::lifecycle::analyze::Analyzed;
 use fnpack_core::lifecycle::build::read_built;
@@ -36,14 +37,23 @@ const LARGEST_LAUNCHER: u64 = 64 << 20;
 const LARGEST_SBOM: u64 = 64 << 20;
 const SBOM_FORMATS: [&str; 3] = ["sbom.cdx.json", "sbom.spdx.json", "sbom.syft.json"];
 
-/// What the exporter reads besides the results of other phases.
-struct Surroundings {
-    app: Root,
+/// What comes into the image besides the results of other phases.
+#[derive(Debug)]
+pub(super) struct Additions {
     launcher: Vec<u8>,
     project_metadata: Option<serde_json::Value>,
     lifecycle_sboms: Vec<(&'static str, Vec<u8>)>,
     launcher_sboms: Vec<(&'static str, Vec<u8>)>,
     source_date_epoch: Option<i64>,
+}
+
+/// Where the image and the cache go.
+pub(super) struct Target<'a> {
+    pub(super) images: &'a Images,
+    pub(super) names: &'a Names,
+    pub(super) cache: Option<&'a CacheVolume>,
+    /// For layers on their way.
+    pub(super) blobs: &'a Path,
 }
 
 /// The exporter.
@@ -59,7 +69,8 @@ pub(super) fn alone(session: &Session<'_>) -> Result<(), Failure> {
     let analysis = resume(session, &images, analyzed)?;
     let cache = open_cache(session, ExitCode::Export)?;
     let site = Site::new().or_fail(STEP)?;
-    export(session, (&images, &names), (&layers, &built, &analysis), cache.as_ref(), &site)
+    let target = Target { images: &images, names: &names, cache: cache.as_ref(), blobs: &site.blobs() };
+    export(session, (&layers, &built, &analysis), &Additions::read(session)?, &target)
 }
 
 /// The images that analyzed.toml tells of.
@@ -83,17 +94,16 @@ fn resume(session: &Session<'_>, images: &Images, analyzed: Analyzed) -> Result<
 /// Makes the image, writes it under all its names, then the report and the cache.
 pub(super) fn export(
     session: &Session<'_>,
-    (images, names): (&Images, &Names),
     (layers, built, analysis): (&Place, &Built, &Analysis),
-    cache: Option<&CacheVolume>,
-    site: &Site,
+    additions: &Additions,
+    target: &Target<'_>,
 ) -> Result<(), Failure> {
-    let surroundings = Surroundings::read(session)?;
-    let blobs = FileBlobs::new(&site.blobs());
+    let blobs = FileBlobs::new(target.blobs);
     let execution_environment = execution_environment();
     let app_path = session.arguments.path(Flag::App);
+    let app = Root::open(&app_path).or_fail(STEP)?;
     let reference = analysis.run_image.reference.to_string();
-    let (lifecycle, launcher) = (sbom_files(&surroundings.lifecycle_sboms), sbom_files(&surroundings.launcher_sboms));
+    let (lifecycle, launcher) = (sbom_files(&additions.lifecycle_sboms), sbom_files(&additions.launcher_sboms));
     let owner = session.identity.owner;
     let input = ExportInput {
         platform_api: session.arguments.api,
@@ -106,27 +116,27 @@ pub(super) fn export(
         previous: analysis.previous.as_ref().map(|found| &found.image),
         built,
         layers: Folder { root: &layers.root, at: &layers.path, parents: parents(&layers.path)? },
-        app: Folder { root: &surroundings.app, at: &app_path, parents: parents(&app_path)? },
+        app: Folder { root: &app, at: &app_path, parents: parents(&app_path)? },
         owner,
-        launcher: Launcher { program: &surroundings.launcher, version: env!("CARGO_PKG_VERSION"), repository: "", commit: "" },
+        launcher: Launcher { program: &additions.launcher, version: env!("CARGO_PKG_VERSION"), repository: "", commit: "" },
         sboms: Sboms { lifecycle: &lifecycle, launcher: &launcher },
         process_type: session.arguments.text(Flag::ProcessType),
-        project_metadata: surroundings.project_metadata.as_ref(),
+        project_metadata: additions.project_metadata.as_ref(),
         execution_environment: Some(&execution_environment),
-        source_date_epoch: surroundings.source_date_epoch,
+        source_date_epoch: additions.source_date_epoch,
         compression: Compression::Gzip,
     };
     let exported = export::export(&input, Blobs { sink: &blobs, known: &|_| None }).or_fail(STEP)?;
     tell(session, &exported);
-    for name in &names.all {
-        images.put(&exported.image, name).or_fail(STEP)?;
+    for name in &target.names.all {
+        target.images.put(&exported.image, name).or_fail(STEP)?;
     }
-    tell_images(session, &exported, names);
-    let report = Report::of(&exported.image, names.all.iter().map(ToString::to_string).collect());
+    tell_images(session, exported.image.digest(), target.names);
+    let report = Report::of(&exported.image, target.names.all.iter().map(ToString::to_string).collect());
     let path = session.arguments.path(Flag::Report);
     documents::write(&path, &report.encode()).or_fail(STEP)?;
     session.identity.hand_over_file(&path).or_fail(STEP)?;
-    keep_cache(session, &input, cache);
+    keep_cache(session, &input, target.cache);
     Ok(())
 }
 
@@ -163,20 +173,21 @@ fn tell(session: &Session<'_>, exported: &Exported) {
     }
 }
 
-pub(super) fn tell_images(session: &Session<'_>, exported: &Exported, names: &Names) {
-    session.log.info(&format!("*** Images ({}):", exported.image.digest()));
+/// What was written.
+pub(super) fn tell_images(session: &Session<'_>, digest: Digest, names: &Names) {
+    session.log.info(&format!("*** Images ({digest}):"));
     for name in &names.all {
         session.log.info(&format!("      {name}"));
     }
 }
 
-impl Surroundings {
-    fn read(session: &Session<'_>) -> Result<Self, Failure> {
+impl Additions {
+    /// Reads what the platform names.
+    pub(super) fn read(session: &Session<'_>) -> Result<Self, Failure> {
         let arguments = &session.arguments;
         let project = documents::read_if_present(&arguments.path(Flag::ProjectMetadata), project_metadata::parse).or_fail(STEP)?;
         let launcher = arguments.path(Flag::Launcher);
         Ok(Self {
-            app: Root::open(arguments.path(Flag::App)).or_fail(STEP)?,
             launcher: read_bounded(&launcher, LARGEST_LAUNCHER).or_fail(STEP)?,
             project_metadata: project.map(|project| project.to_label()),
             lifecycle_sboms: sboms(arguments, "lifecycle").or_fail(STEP)?,

@@ -6,6 +6,7 @@ use fnpack_core::lifecycle::label::{LifecycleMetadata, RunImageNames};
 use fnpack_core::rebase::{NewBase, RebaseError, rebase as rebase_image};
 use fnpack_core::reference::Reference;
 
+use super::export::tell_images;
 use super::run_images::{self, Chosen, RunImageError};
 use crate::arguments::Flag;
 use crate::documents;
@@ -31,8 +32,7 @@ pub(super) fn rebase(session: &Session<'_>) -> Result<(), Failure> {
     for name in &names.all {
         images.put(&rebased.image, name).or_fail(STEP)?;
     }
-    session.log.info(&format!("*** Images ({}):", rebased.image.digest()));
-    names.all.iter().for_each(|name| session.log.info(&format!("      {name}")));
+    tell_images(session, rebased.image.digest(), &names);
     let report = Report::of(&rebased.image, names.all.iter().map(ToString::to_string).collect());
     match session.arguments.given_path(Flag::Report) {
         Some(path) => documents::write(&path, &report.encode()).or_fail(STEP),
