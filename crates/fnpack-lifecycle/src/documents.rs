@@ -33,10 +33,7 @@ pub(crate) enum DocumentError {
 }
 
 /// Reads a file that must be there.
-pub(crate) fn read<T, E: Error + Send + Sync + 'static>(
-    path: &Path,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<T, DocumentError> {
+pub(crate) fn read<T, E: Error + Send + Sync + 'static>(path: &Path, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, DocumentError> {
     read_if_present(path, parse)?.ok_or_else(|| DocumentError::Missing { path: path.to_owned() })
 }
 

@@ -122,7 +122,10 @@ mod tests {
         let owner = |path: &Path| fs_err::symlink_metadata(path).unwrap().uid();
 
         identity(10_001).prepare(&layers).unwrap();
-        assert_eq!([&layers, &layers.join("below"), &layers.join("below/link"), &outside].map(|path| owner(path)), [10_001, 10_001, 10_001, 0]);
+        assert_eq!(
+            [&layers, &layers.join("below"), &layers.join("below/link"), &outside].map(|path| owner(path)),
+            [10_001, 10_001, 10_001, 0]
+        );
         fs_err::set_permissions(&layers, std::fs::Permissions::from_mode(0o777)).unwrap();
         identity(10_002).prepare(&layers).unwrap();
         assert_eq!(owner(&layers), 10_001);

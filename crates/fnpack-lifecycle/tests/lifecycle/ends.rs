@@ -87,7 +87,9 @@ fn needs_root_refusals_of_root() {
 #[test]
 fn failures_of_analyze_come_before_the_build() {
     let container = Container::with_buildpacks("0.15");
-    container.create(&["-run-image", &container.name("nothing")]).ends(32, "ERROR: failed to find the run image: cannot read the run image");
+    container
+        .create(&["-run-image", &container.name("nothing")])
+        .ends(32, "ERROR: failed to find the run image: cannot read the run image");
     fs_err::remove_file(container.path("cnb/run.toml")).unwrap();
     let message = "ERROR: failed to find the run image: `-run-image` is required when there is no run metadata available";
     container.create(&[]).ends(32, message);
@@ -104,7 +106,7 @@ fn failures_of_detect_have_codes_of_their_own() {
     container.create(&[]).ends(22, "ERROR: failed to detect: `");
     container.only_buildpack("0.10", "echo not mine; exit 100", "");
     let declined = container.create(&[]);
-    declined.ends(20, "ERROR: failed to detect: no group of buildpacks accepted the application");
+    declined.ends(20, "ERROR: failed to detect: no buildpack accepted the application");
     for line in [
         "======== Output: test/only@1 ========\nnot mine\n",
         "\nfail: test/only@1: declined\n",
@@ -113,7 +115,7 @@ fn failures_of_detect_have_codes_of_their_own() {
         assert!(declined.stdout.contains(line), "{line}\n{}", declined.stdout);
     }
     container.only_buildpack("0.10", "exit 7", "");
-    container.create(&[]).ends(21, "ERROR: failed to detect: no group of buildpacks accepted the application");
+    container.create(&[]).ends(21, "ERROR: failed to detect: no buildpack accepted the application");
     container.only_buildpack("0.99", "exit 0", "");
     container.create(&[]).ends(12, "ERROR: failed to detect: cannot use buildpack `test/only@1`: Buildpack API `0.99` is not supported");
     container.write("cnb/order.toml", "[[order-extensions]]\ngroup = [{ id = 'e', version = '1' }]\n");

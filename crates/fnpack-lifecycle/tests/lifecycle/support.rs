@@ -185,7 +185,8 @@ impl Container {
         ] {
             command.env(variable, self.path(path));
         }
-        let (uid, gid) = if is_root() { (BUILD_USER, BUILD_USER) } else { (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw()) };
+        let (uid, gid) =
+            if is_root() { (BUILD_USER, BUILD_USER) } else { (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw()) };
         command.env("CNB_USER_ID", uid.to_string()).env("CNB_GROUP_ID", gid.to_string());
         command
     }
