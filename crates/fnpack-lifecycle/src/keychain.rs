@@ -7,9 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fnpack_core::reference::DOCKER_HUB;
-use fnpack_core::registry::credentials::{
-    CredentialChain, Credentials, CredentialsError, DockerConfig, Found, Login, Lookup, Secret,
-};
+use fnpack_core::registry::credentials::{CredentialChain, Credentials, CredentialsError, DockerConfig, Found, Login, Lookup, Secret};
 
 use crate::arguments::Environment;
 

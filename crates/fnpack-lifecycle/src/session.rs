@@ -57,7 +57,10 @@ impl Names {
     fn in_one_registry(all: Vec<Reference>, arguments: &Arguments) -> Result<Self, Failure> {
         let Some(first) = all.first().cloned() else { return Err(Failure::arguments("an image is required")) };
         if let Some(pinned) = all.iter().find(|name| name.digest().is_some()) {
-            return Err(Failure::arguments(format!("`{}` has a digest, which nobody can know before the image is made", pinned.familiar())));
+            return Err(Failure::arguments(format!(
+                "`{}` has a digest, which nobody can know before the image is made",
+                pinned.familiar()
+            )));
         }
         if let Some(other) = all.iter().find(|name| name.registry() != first.registry()) {
             let (one, two) = (first.familiar(), other.familiar());

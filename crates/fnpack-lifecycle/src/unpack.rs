@@ -64,9 +64,8 @@ fn unpack_aside(archive: impl Read, layers: &Place, path: &Path, identity: &Iden
 
 /// Whether the path and all above it are folders themselves, not symlinks to some.
 fn is_reached_by_folders(root: &fnpack_core::root::Root, path: &Path) -> bool {
-    let is_folder = |path: &Path| {
-        root.symlink_metadata(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
-    };
+    let is_folder =
+        |path: &Path| root.symlink_metadata(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
     path.ancestors().all(is_folder)
 }
 

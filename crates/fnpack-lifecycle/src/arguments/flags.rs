@@ -183,10 +183,7 @@ const DETECTOR: Flags = &[
 ];
 
 const RESTORER: Flags = &[
-    (
-        ALWAYS,
-        &[Flag::Analyzed, Flag::CacheDir, Flag::CacheImage, Flag::Gid, Flag::Uid, Flag::Group, Flag::Layers, Flag::SkipLayers],
-    ),
+    (ALWAYS, &[Flag::Analyzed, Flag::CacheDir, Flag::CacheImage, Flag::Gid, Flag::Uid, Flag::Group, Flag::Layers, Flag::SkipLayers]),
     (PlatformApi::has_extensions, &[Flag::BuildImage]),
     (PlatformApi::has_layouts, &[Flag::Daemon, Flag::Generated, Flag::Layout, Flag::LayoutDir]),
     (PlatformApi::has_insecure_registries, &[Flag::InsecureRegistry]),
@@ -286,9 +283,8 @@ impl Phase {
 
     /// The flags that the phase has at a version, in the order of their names.
     pub(super) fn definitions(self, api: PlatformApi) -> impl Iterator<Item = &'static Definition> {
-        let has = move |flag: &Flag| {
-            EVERY_PHASE.contains(flag) || self.flags().iter().any(|(since, flags)| since(api) && flags.contains(flag))
-        };
+        let has =
+            move |flag: &Flag| EVERY_PHASE.contains(flag) || self.flags().iter().any(|(since, flags)| since(api) && flags.contains(flag));
         DEFINITIONS.iter().filter(move |definition| has(&definition.flag))
     }
 }

@@ -75,9 +75,7 @@ pub(super) fn alone(session: &Session<'_>) -> Result<(), Failure> {
 
 /// The images that analyzed.toml tells of.
 fn resume(session: &Session<'_>, images: &Images, analyzed: Analyzed) -> Result<Analysis, Failure> {
-    let get = |reference: &str| -> Result<Found, Failure> {
-        images.get(&reference.parse::<Reference>().or_fail(STEP)?).or_fail(STEP)
-    };
+    let get = |reference: &str| -> Result<Found, Failure> { images.get(&reference.parse::<Reference>().or_fail(STEP)?).or_fail(STEP) };
     let recorded = analyzed.run_image.clone().unwrap_or_default();
     let reference = session.arguments.given(Flag::RunImage).unwrap_or(&recorded.reference);
     if reference.is_empty() {
@@ -134,8 +132,7 @@ pub(super) fn export(
     tell_images(session, exported.image.digest(), target.names);
     let report = Report::of(&exported.image, target.names.all.iter().map(ToString::to_string).collect());
     let path = session.arguments.path(Flag::Report);
-    documents::write(&path, &report.encode()).or_fail(STEP)?;
-    session.identity.hand_over_file(&path).or_fail(STEP)?;
+    documents::write(&path, &report.encode(), &session.identity).or_fail(STEP)?;
     keep_cache(session, &input, target.cache);
     Ok(())
 }
@@ -150,7 +147,9 @@ fn keep_cache(session: &Session<'_>, input: &ExportInput<'_>, cache: Option<&Cac
     };
     match save_cache(input, cache) {
         Ok(kept) => {
-            for (buildpack, (name, layer)) in kept.buildpacks.iter().flat_map(|record| record.layers.iter().map(move |layer| (record, layer))) {
+            for (buildpack, (name, layer)) in
+                kept.buildpacks.iter().flat_map(|record| record.layers.iter().map(move |layer| (record, layer)))
+            {
                 let verb = if known(&buildpack.id, name, &layer.sha) { "Reusing" } else { "Adding" };
                 session.log.info(&format!("{verb} cache layer '{}:{name}'", buildpack.id));
             }

@@ -75,9 +75,10 @@ pub(super) fn alone(session: &Session<'_>) -> Result<(), Failure> {
 /// A group from a file may name versions that are not there.
 pub(super) fn check_apis(group: &Group) -> Result<(), Failure> {
     for member in &group.group {
-        member.api.parse::<fnpack_core::lifecycle::api::BuildpackApi>().map_err(|error| {
-            Failure::new(ExitCode::BuildpackApi, format!("set API for buildpack `{}`", member.module()), error)
-        })?;
+        member
+            .api
+            .parse::<fnpack_core::lifecycle::api::BuildpackApi>()
+            .map_err(|error| Failure::new(ExitCode::BuildpackApi, format!("set API for buildpack `{}`", member.module()), error))?;
     }
     Ok(())
 }

@@ -145,7 +145,11 @@ fn creator_logs_in_by_header_and_by_docker_config() {
     let basic = base64::engine::general_purpose::STANDARD.encode("user:pass");
     for access in [Access::Basic("user".to_owned(), "pass".to_owned()), Access::bearer("user", "pass")] {
         let container = Container::with_access("0.15", access);
-        container.only_buildpack("0.10", "exit 0", "test -z \"${CNB_REGISTRY_AUTH:-}\"; ! tr '\\0' '\\n' < /proc/$PPID/environ | grep -i basic");
+        container.only_buildpack(
+            "0.10",
+            "exit 0",
+            "test -z \"${CNB_REGISTRY_AUTH:-}\"; ! tr '\\0' '\\n' < /proc/$PPID/environ | grep -i basic",
+        );
         let (host, name) = (container.registry.host(), container.name("function"));
         let mut login = container.creator(&["-run-image", &container.name("run")]);
         login.env("CNB_REGISTRY_AUTH", json!({ &host: format!("Basic {basic}") }).to_string());

@@ -45,7 +45,8 @@ mod tests {
     fn every_group_gets_what_it_lacks() {
         let text = "[[system.pre.buildpacks]]\nid = 'first'\nversion = '1'\noptional = true\n[[system.pre.buildpacks]]\nid = 'b'\nversion = '9'\n\
                     [[system.post.buildpacks]]\nid = 'last'\nversion = '2'\n";
-        let mut order = order::parse("[[order]]\ngroup = [{ id = 'a' }, { id = 'b' }]\n[[order]]\ngroup = [{ id = 'last' }]\n").unwrap().order;
+        let mut order =
+            order::parse("[[order]]\ngroup = [{ id = 'a' }, { id = 'b' }]\n[[order]]\ngroup = [{ id = 'last' }]\n").unwrap().order;
         parse(text).unwrap().add_to(&mut order);
         let groups: Vec<String> = order
             .iter()
