@@ -53,34 +53,34 @@ impl Log {
     }
 
     /// The start of a phase.
-    pub(crate) fn phase(&self, name: &str) {
+    pub(crate) fn phase(self, name: &str) {
         let text = format!("{} {name}", self.colored(CYAN, "===>"));
         self.say(Level::Info, &text);
     }
 
-    pub(crate) fn debug(&self, text: &str) {
+    pub(crate) fn debug(self, text: &str) {
         self.say(Level::Debug, text);
     }
 
-    pub(crate) fn info(&self, text: &str) {
+    pub(crate) fn info(self, text: &str) {
         self.say(Level::Info, text);
     }
 
-    pub(crate) fn warn(&self, text: &str) {
+    pub(crate) fn warn(self, text: &str) {
         let text = format!("{}{text}", self.colored(YELLOW, "Warning: "));
         self.say(Level::Warn, &text);
     }
 
-    pub(crate) fn error(&self, text: &str) {
+    pub(crate) fn error(self, text: &str) {
         let text = format!("{}{text}", self.colored(RED, "ERROR: "));
         self.say(Level::Error, &text);
     }
 
-    fn colored(&self, color: &str, text: &str) -> String {
+    fn colored(self, color: &str, text: &str) -> String {
         if self.color { format!("{color}{text}{PLAIN}") } else { text.to_owned() }
     }
 
-    fn say(&self, level: Level, text: &str) {
+    fn say(self, level: Level, text: &str) {
         if level >= self.level {
             // Nobody is left to tell if the stream is closed.
             let _ = writeln!(io::stdout(), "{text}");

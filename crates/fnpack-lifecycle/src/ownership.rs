@@ -3,7 +3,9 @@
 //! As root, folders are given to that user first, and buildpacks run as that user while this process stays root:
 //! then they cannot look into it, which knows the registry logins. Not as root, all is as it is.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::fchown;
 use std::path::Path;
 
 use fnpack_core::executor::User;
@@ -69,11 +71,8 @@ impl Identity {
     }
 
     /// Gives a file of ours to the build's user, as root.
-    pub(crate) fn hand_over_file(&self, path: &Path) -> io::Result<()> {
-        if !self.is_root {
-            return Ok(());
-        }
-        std::os::unix::fs::lchown(path, Some(self.owner.uid), Some(self.owner.gid))
+    pub(crate) fn hand_over_file(&self, file: &File) -> io::Result<()> {
+        if self.is_root { fchown(file, Some(self.owner.uid), Some(self.owner.gid)) } else { Ok(()) }
     }
 
     fn can_write(&self, root: &Root) -> Result<bool, RootError> {

@@ -46,11 +46,13 @@ impl Site {
 
     /// All that detect and build are given.
     pub(crate) fn context(&self, arguments: &Arguments, identity: &Identity, run_target: RunTarget) -> Result<Context, RootError> {
-        let build_config = arguments.path(Flag::BuildConfig);
+        let (app, build_config) = (arguments.path(Flag::App), arguments.path(Flag::BuildConfig));
+        // Else every buildpack would fail to start, and nobody would see why.
+        Root::open(&app)?;
         Ok(Context {
             api: arguments.api,
             places: Places {
-                app: arguments.path(Flag::App),
+                app,
                 layers: place(&arguments.path(Flag::Layers))?,
                 platform: place(&arguments.path(Flag::Platform))?,
                 buildpacks: place(&arguments.path(Flag::Buildpacks))?,

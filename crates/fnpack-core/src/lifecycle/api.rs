@@ -272,6 +272,8 @@ mod tests {
     fn supported_versions_round_trip() {
         let platform: Vec<String> = PlatformApi::supported().map(|api| api.to_string()).collect();
         assert_eq!(platform.join(" "), "0.7 0.8 0.9 0.10 0.11 0.12 0.13 0.14 0.15");
+        let advertised: Vec<String> = PlatformApi::advertised().map(|api| api.to_string()).collect();
+        assert_eq!(advertised.join(" "), "0.9 0.15");
         assert_eq!("v0.15".parse(), Ok(PlatformApi::NEWEST));
         let buildpack: Vec<String> = BuildpackApi::supported().map(|api| api.to_string()).collect();
         assert_eq!(buildpack.join(" "), "0.7 0.8 0.9 0.10 0.11 0.12");

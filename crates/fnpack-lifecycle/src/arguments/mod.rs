@@ -177,9 +177,9 @@ pub(crate) fn usage(phase: Phase, api: PlatformApi) -> String {
             Kind::List => " value",
             Kind::Number => " int",
         };
-        text.push_str(&format!("  -{}{value}\n", definition.name));
+        text.extend(["  -", definition.name, value, "\n"]);
         if !definition.variable.is_empty() {
-            text.push_str(&format!("    \tas well as {}\n", definition.variable));
+            text.extend(["    \tas well as ", definition.variable, "\n"]);
         }
     }
     text

@@ -52,8 +52,7 @@ pub(super) fn alone(session: &Session<'_>) -> Result<(), Failure> {
         restore_sbom(session, &analysis)?;
     }
     let path = session.arguments.path(Flag::Analyzed);
-    documents::write(&path, &analysis.analyzed.encode()).or_fail(STEP)?;
-    session.identity.hand_over_file(&path).or_fail(STEP)
+    documents::write(&path, &analysis.analyzed.encode(), &session.identity).or_fail(STEP)
 }
 
 /// Finds the images, and makes sure that the result can be written before anybody waits for it.

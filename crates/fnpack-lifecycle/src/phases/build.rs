@@ -3,7 +3,6 @@
 use std::io;
 
 use fnpack_core::executor::Here;
-use fnpack_core::lifecycle::analyze::Analyzed;
 use fnpack_core::lifecycle::build;
 use fnpack_core::lifecycle::built::Built;
 use fnpack_core::lifecycle::context::Context;
@@ -11,13 +10,13 @@ use fnpack_core::lifecycle::exit::ExitCode;
 use fnpack_core::lifecycle::files::group::{self, Group};
 use fnpack_core::lifecycle::files::plan::{self, Plan};
 
-use super::detect::no_arguments;
+use super::detect::{context, no_arguments};
 use super::restore::check_apis;
 use crate::arguments::Flag;
 use crate::documents;
 use crate::failure::{Failure, OrFail, Step};
 use crate::session::Session;
-use crate::site::{Site, run_target};
+use crate::site::Site;
 
 const STEP: Step = Step { code: ExitCode::Build, action: "build" };
 
@@ -28,13 +27,8 @@ pub(super) fn alone(session: &Session<'_>) -> Result<(), Failure> {
     let group = documents::read(&arguments.path(Flag::Group), group::parse).or_fail(STEP)?;
     check_apis(&group)?;
     let plan = documents::read(&arguments.path(Flag::Plan), plan::parse_plan).or_fail(STEP)?;
-    let analyzed = match arguments.api.has_targets() {
-        true => documents::read_if_present(&arguments.path(Flag::Analyzed), Analyzed::parse).or_fail(STEP)?.unwrap_or_default(),
-        false => Analyzed::default(),
-    };
     let site = Site::new().or_fail(STEP)?;
-    let target = run_target(arguments.api, analyzed.run_image.and_then(|image| image.target));
-    let context = site.context(arguments, &session.identity, target).or_fail(STEP)?;
+    let context = context(session, &site).or_fail(STEP)?;
     build(session, &context, &group, &plan).map(drop)
 }
 

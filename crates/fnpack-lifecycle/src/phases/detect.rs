@@ -7,6 +7,7 @@ use fnpack_core::lifecycle::detect::{self, Attempt, DetectError, DetectResult, D
 use fnpack_core::lifecycle::exit::ExitCode;
 use fnpack_core::lifecycle::files::order::{self, OrderToml};
 use fnpack_core::lifecycle::files::system;
+use fnpack_core::root::RootError;
 
 use crate::arguments::{Arguments, Flag};
 use crate::documents::{self, DocumentError};
@@ -17,21 +18,33 @@ use crate::site::{Site, run_target};
 
 pub(super) const STEP: Step = Step { code: ExitCode::Detect, action: "detect" };
 
+/// Why buildpacks cannot be given what they need.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(super) enum ContextError {
+    Document(#[from] DocumentError),
+    Folder(#[from] RootError),
+}
+
 /// The detector.
 pub(super) fn alone(session: &Session<'_>) -> Result<(), Failure> {
     no_arguments(session)?;
     let arguments = &session.arguments;
     session.identity.prepare(&arguments.path(Flag::Layers)).or_fail(STEP)?;
     let site = Site::new().or_fail(STEP)?;
-    let analyzed = match arguments.api.has_targets() {
-        true => documents::read_if_present(&arguments.path(Flag::Analyzed), Analyzed::parse).or_fail(STEP)?.unwrap_or_default(),
-        false => Analyzed::default(),
-    };
-    let target = run_target(arguments.api, analyzed.run_image.and_then(|image| image.target));
-    let context = site.context(arguments, &session.identity, target).or_fail(STEP)?;
+    let context = context(session, &site).or_fail(STEP)?;
     let detected = detect(session, &context)?;
-    documents::write(&arguments.path(Flag::Group), &detected.group.to_toml()).or_fail(STEP)?;
-    documents::write(&arguments.path(Flag::Plan), &detected.plan.to_toml()).or_fail(STEP)
+    documents::write(&arguments.path(Flag::Group), &detected.group.to_toml(), &session.identity).or_fail(STEP)?;
+    documents::write(&arguments.path(Flag::Plan), &detected.plan.to_toml(), &session.identity).or_fail(STEP)
+}
+
+/// What detect and build are given, with the run image that the analyzer found.
+pub(super) fn context(session: &Session<'_>, site: &Site) -> Result<Context, ContextError> {
+    let arguments = &session.arguments;
+    let path = Some(arguments.path(Flag::Analyzed)).filter(|_| arguments.api.has_targets());
+    let analyzed = path.map(|path| documents::read_if_present(&path, Analyzed::parse)).transpose()?.flatten().unwrap_or_default();
+    let target = run_target(arguments.api, analyzed.run_image.and_then(|image| image.target));
+    Ok(site.context(arguments, &session.identity, target)?)
 }
 
 /// Phases that are about no image take no arguments.
@@ -45,13 +58,13 @@ pub(super) fn detect(session: &Session<'_>, context: &Context) -> Result<Detecte
     match detect::detect(context, &order, &Here) {
         Ok(detected) => {
             tell_outputs(&detected.results, |text| session.log.debug(text));
-            tell_group(&detected, &session.log);
+            tell_group(&detected, session.log);
             Ok(detected)
         }
         Err(error) => {
             let code = ExitCode::of_detect(&error);
             if let DetectError::NoGroup { results, attempts } = &error {
-                tell_failure(results, attempts, code, &session.log);
+                tell_failure(results, attempts, code, session.log);
             }
             Err(Failure::new(code, "detect", error))
         }
@@ -68,7 +81,7 @@ fn read_order(arguments: &Arguments) -> Result<OrderToml, DocumentError> {
     Ok(order)
 }
 
-fn tell_group(detected: &Detected, log: &Log) {
+fn tell_group(detected: &Detected, log: Log) {
     let members = &detected.group.group;
     if members.len() < detected.considered {
         log.info(&format!("{} of {} buildpacks participating", members.len(), detected.considered));
@@ -79,7 +92,7 @@ fn tell_group(detected: &Detected, log: &Log) {
     }
 }
 
-fn tell_failure(results: &[DetectResult], attempts: &[Attempt], code: ExitCode, log: &Log) {
+fn tell_failure(results: &[DetectResult], attempts: &[Attempt], code: ExitCode, log: Log) {
     tell_outputs(results, |text| log.info(text));
     log.info("======== Results ========");
     for result in results {

@@ -132,8 +132,7 @@ pub(super) fn export(
     tell_images(session, exported.image.digest(), target.names);
     let report = Report::of(&exported.image, target.names.all.iter().map(ToString::to_string).collect());
     let path = session.arguments.path(Flag::Report);
-    documents::write(&path, &report.encode()).or_fail(STEP)?;
-    session.identity.hand_over_file(&path).or_fail(STEP)?;
+    documents::write(&path, &report.encode(), &session.identity).or_fail(STEP)?;
     keep_cache(session, &input, target.cache);
     Ok(())
 }

@@ -94,7 +94,7 @@ fn run(phase: Phase, arguments: Arguments, environment: Environment<'_>, log: Lo
     if arguments.given(Flag::LaunchCache).is_some() {
         log.warn("ignoring `-launch-cache`, which is only for use with a daemon");
     }
-    hide_environment(&log);
+    hide_environment(log);
     let by_buildpacks = matches!(phase, Phase::Detect | Phase::Build);
     let identity = if by_buildpacks { Identity::ours() } else { Identity::of(&arguments)? };
     if by_buildpacks && identity.is_root {
@@ -127,7 +127,7 @@ fn refuse_what_is_not_there(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Buildpacks of the same user could else read the registry logins in `/proc`.
-fn hide_environment(log: &Log) {
+fn hide_environment(log: Log) {
     if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
         log.debug(&format!("this process's environment can be read by others of its user: {error}"));
     }

@@ -35,7 +35,7 @@ pub(super) fn rebase(session: &Session<'_>) -> Result<(), Failure> {
     tell_images(session, rebased.image.digest(), &names);
     let report = Report::of(&rebased.image, names.all.iter().map(ToString::to_string).collect());
     match session.arguments.given_path(Flag::Report) {
-        Some(path) => documents::write(&path, &report.encode()).or_fail(STEP),
+        Some(path) => documents::write(&path, &report.encode(), &session.identity).or_fail(STEP),
         None => Ok(()),
     }
 }

@@ -24,13 +24,13 @@ pub(super) enum RunImageError {
     Unreadable {
         name: String,
         #[source]
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     #[error("none of the run images {names} is accessible")]
     NoneAccessible {
         names: String,
         #[source]
-        source: Option<RegistryError>,
+        source: Option<Box<RegistryError>>,
     },
 }
 
@@ -55,7 +55,8 @@ pub(super) fn listed(arguments: &Arguments) -> Result<Vec<RunImage>, DocumentErr
 /// to `registry`.
 pub(super) fn choose(arguments: &Arguments, images: &Images, registry: &str) -> Result<Chosen, RunImageError> {
     if let Some(name) = arguments.given(Flag::RunImage) {
-        let found = images.get(&name.parse()?).map_err(|source| RunImageError::Unreadable { name: name.to_owned(), source })?;
+        let found =
+            images.get(&name.parse()?).map_err(|source| RunImageError::Unreadable { name: name.to_owned(), source: Box::new(source) })?;
         return Ok(Chosen { name: name.to_owned(), found });
     }
     let source_file = if arguments.api.has_run_toml() { "run" } else { "stack" };
@@ -81,7 +82,7 @@ pub(super) fn first_accessible(images: &Images, names: &[String], registry: &str
         }
     }
     let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    Err(RunImageError::NoneAccessible { names, source: first_failure })
+    Err(RunImageError::NoneAccessible { names, source: first_failure.map(Box::new) })
 }
 
 /// What the image records as names of its base, for rebases to come.

@@ -22,7 +22,7 @@ fn phases_alone_make_the_image_of_the_creator() {
             let built = container.call_as_build_user("builder", &[]).success();
             let exported = container.call("exporter", ["-cache-dir", &cache, "-launcher", &launcher, &name]).success();
             assert_eq!(restored.contains("Restoring data for"), round == 2, "{restored}");
-            assert_eq!(built.contains("cache 7 hit"), round == 2, "{built}");
+            assert_eq!(built.contains("cache 7 hit") && built.contains("sbom 7 back"), round == 2, "{built}");
             assert!(exported.contains("*** Images (sha256:"), "{exported}");
             for file in ["analyzed.toml", "group.toml", "plan.toml", "report.toml", "config/metadata.toml"] {
                 assert!(container.path("layers").join(file).is_file(), "{file}");

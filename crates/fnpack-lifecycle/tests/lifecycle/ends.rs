@@ -4,6 +4,9 @@ use testkit::registry::Fault;
 
 use crate::support::{Container, is_root, outcome};
 
+/// Arguments, variables, how the last line starts.
+type Case = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static str);
+
 #[test]
 fn version_of_the_platform_comes_first() {
     let container = Container::new("0.15");
@@ -46,7 +49,7 @@ fn wrong_flags_end_as_gos_do() {
 #[test]
 fn wrong_arguments_are_named() {
     let container = Container::with_buildpacks("0.15");
-    let cases: [(&[&str], &[(&str, &str)], &str); 12] = [
+    let cases: [Case; 12] = [
         (&[], &[], "failed to parse arguments: received 0 arguments, but expected 1"),
         (&["a", "b"], &[], "failed to parse arguments: received 2 arguments, but expected 1"),
         (&["Team/Function"], &[], "failed to parse arguments: invalid image reference `Team/Function`: a repository name is lower case"),
@@ -105,6 +108,7 @@ fn failures_of_detect_have_codes_of_their_own() {
     container.push_run_image("run", "base");
     container.create(&[]).ends(22, "ERROR: failed to detect: `");
     container.only_buildpack("0.10", "echo not mine; exit 100", "");
+    container.create(&["-app", "/nowhere"]).ends(22, "ERROR: failed to detect: cannot open folder `/nowhere`");
     let declined = container.create(&[]);
     declined.ends(20, "ERROR: failed to detect: no buildpack accepted the application");
     for line in [

@@ -3,7 +3,7 @@
 use fnpack_core::lifecycle::api::PlatformApi;
 use serde_json::json;
 
-use crate::support::{Container, label, run_image};
+use crate::support::{Container, client, label, run_image};
 
 #[test]
 fn rebaser_swaps_the_base_and_nothing_else() {
@@ -31,7 +31,7 @@ fn rebaser_refuses_what_does_not_fit() {
     container.create(&[]).success();
     let other = run_image("other")
         .with_config(|config| drop(config.config.labels.insert("io.buildpacks.base.distro.version".to_owned(), "12".to_owned())));
-    container.client().push(&other, &container.reference("other")).unwrap();
+    client().push(&other, &container.reference("other")).unwrap();
     let (name, other) = (container.name("function"), container.name("other"));
     container.call("rebaser", ["-run-image", &other, &name]).ends(72, "ERROR: failed to rebase: `");
     container.call("rebaser", ["-force", "-run-image", &other, &name]).success();

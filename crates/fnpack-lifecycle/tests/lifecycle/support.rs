@@ -124,12 +124,8 @@ impl Container {
         format!("{}/{image}", self.registry.host())
     }
 
-    pub(crate) fn client(&self) -> RegistryClient {
-        RegistryClient::new(Settings::default()).unwrap()
-    }
-
     pub(crate) fn image(&self, name: &str) -> Image {
-        self.client().pull(&self.reference(name), &Target::of_this_program()).unwrap()
+        client().pull(&self.reference(name), &Target::of_this_program()).unwrap()
     }
 
     pub(crate) fn reference(&self, name: &str) -> Reference {
@@ -138,7 +134,7 @@ impl Container {
 
     pub(crate) fn push_run_image(&self, name: &str, contents: &str) {
         let image = run_image(contents);
-        self.client().push(&image, &self.reference(name)).unwrap();
+        client().push(&image, &self.reference(name)).unwrap();
     }
 
     /// Runs a phase under its own name, as the user the tests run as.
@@ -210,6 +206,11 @@ impl Container {
     }
 }
 
+/// A client that needs no login.
+pub(crate) fn client() -> RegistryClient {
+    RegistryClient::new(Settings::default()).unwrap()
+}
+
 /// Runs a command.
 pub(crate) fn outcome(command: &mut Command) -> Outcome {
     let output = command.output().unwrap();
@@ -223,7 +224,7 @@ pub(crate) fn run_image(contents: &str) -> Image {
     let layer = fnpack_core::layers::write(&files, Compression::Gzip, &MemoryBlobs::default()).unwrap();
     Image::empty(&Target::of_this_program()).appended([(layer, History::default())]).with_config(|config| {
         config.config.env = vec!["PATH=/bin".to_owned()];
-        config.config.user = "1000:1000".to_owned();
+        "1000:1000".clone_into(&mut config.config.user);
         config.config.labels.insert("io.buildpacks.base.distro.name".to_owned(), "debian".to_owned());
         config.config.labels.insert("io.buildpacks.base.distro.version".to_owned(), "13".to_owned());
     })
