@@ -9,7 +9,7 @@ use super::table::bytes;
 use crate::error::{Class, CommandError};
 
 /// How long the cache of a build that is not made any more is kept.
-const KEPT_CACHES: Duration = Duration::from_secs(30 * 24 * 3600);
+const KEPT_CACHES: Duration = Duration::from_hours(30 * 24);
 
 /// Checks the store; faults are an error that lists them.
 pub(super) fn check(deep: bool, session: &Session<'_>) -> Result<(), CommandError> {
