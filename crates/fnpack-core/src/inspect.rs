@@ -148,13 +148,11 @@ impl Inspection {
 }
 
 fn label(image: &Image, key: &str, damaged: &mut Vec<String>) -> Option<Value> {
-    match serde_json::from_str(image.label(key)?) {
-        Ok(value @ Value::Object(_)) => Some(value),
-        Ok(_) | Err(_) => {
-            damaged.push(key.to_owned());
-            None
-        }
+    let value = serde_json::from_str(image.label(key)?).ok().filter(Value::is_object);
+    if value.is_none() {
+        damaged.push(key.to_owned());
     }
+    value
 }
 
 fn text(value: &Value, key: &str) -> Option<String> {
@@ -230,7 +228,7 @@ mod tests {
 
     fn image(labels: &[(&str, &str)]) -> Image {
         Image::empty(&"linux/amd64".parse().unwrap()).with_config(|config| {
-            config.config.labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+            config.config.labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         })
     }
 

@@ -1,6 +1,6 @@
 //! Function source: the user's folder, read and never written.
 //!
-//! A build works on a copy. [`copy`] takes every file, folder and symlink but version control, gives
+//! A build works on a copy. [`Source::copy`] takes every file, folder and symlink but version control, gives
 //! all of it to the build's user, and keeps permission bits and modification times (compilers look at
 //! both). Nothing is followed out of the folder: a symlink is copied as what it says.
 
@@ -150,7 +150,11 @@ fn clone_or_copy(from: &mut File, to: &mut File) -> io::Result<u64> {
     }
 }
 
-#[expect(clippy::unnecessary_cast, reason = "the fields' types differ between architectures")]
+#[expect(
+    clippy::unnecessary_cast,
+    clippy::cast_possible_wrap,
+    reason = "the fields' types differ between architectures; seconds and nanoseconds are small"
+)]
 fn modification_time(stat: &rustix::fs::Stat) -> Timespec {
     Timespec { tv_sec: stat.st_mtime as i64, tv_nsec: stat.st_mtime_nsec as _ }
 }

@@ -29,7 +29,7 @@ const BUNDLES: [&str; 4] =
 impl Settings {
     /// Certificates (DER) that registries are checked with: those of the system, `SSL_CERT_FILE` and
     /// `SSL_CERT_DIR`. Reading them takes milliseconds, so this is only asked for when a registry is.
-    pub(crate) fn trusted_roots(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn trusted_roots() -> Vec<Vec<u8>> {
         rustls_native_certs::load_native_certs().certs.into_iter().map(|certificate| certificate.to_vec()).collect()
     }
 

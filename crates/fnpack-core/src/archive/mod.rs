@@ -2,7 +2,7 @@
 //!
 //! [`ImageArchive`] reads all of them, packed or not, telling by content what a file is. Only
 //! documents are read when it is opened; layers are opened in place, by offset, when somebody needs
-//! them. [`oci_layout::write`], [`write`] make them; [`rootfs::import`] makes an image of a bare root
+//! them. [`oci_layout::write`], [`write()`] make them; [`rootfs::import`] makes an image of a bare root
 //! file system.
 //!
 //! Archives come from elsewhere: names are only looked up, never used as paths, links inside are

@@ -1,7 +1,7 @@
 //! Runs commands in sandboxes over an unpacked image.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -87,7 +87,8 @@ impl SandboxExecutor {
 }
 
 /// Makes the two folders that overlayfs wants for changes, below a new folder.
-pub fn new_upper(below: PathBuf) -> std::io::Result<Upper> {
+pub fn new_upper(below: impl AsRef<Path>) -> std::io::Result<Upper> {
+    let below = below.as_ref();
     let upper = Upper { folder: below.join("changes"), work: below.join("work") };
     fs_err::create_dir_all(&upper.folder)?;
     fs_err::create_dir_all(&upper.work)?;
@@ -111,7 +112,7 @@ impl Executor for SandboxExecutor {
             SandboxError::CommandNotExecutable { program, source } => ExecutorError::CannotStart { program, source: source.into() },
             SandboxError::Output { source } => ExecutorError::Output {
                 program: command.arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-                source: source.into(),
+                source,
             },
             error => set_up(Box::new(error)),
         };

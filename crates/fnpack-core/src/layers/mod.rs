@@ -1,7 +1,7 @@
 //! Folders and files to layers: the same input gives the same bytes on every machine.
 //!
 //! What goes into a layer is a [`Contents`]; it can be written any number of times. [`diff_id`] only
-//! names the layer, which is enough to see that one made before can be used again; [`write`] makes
+//! names the layer, which is enough to see that one made before can be used again; [`write()`] makes
 //! the blob. Archives are written as Go's `archive/tar` writes them ([`TarWriter`]), because layers are
 //! reused between implementations by diff ID.
 //!

@@ -101,7 +101,13 @@ pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, Pipe
     let building = site.building(bench, options, &builder, layers.path())?;
     let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
 
-    let exported = export(bench, options, &builder, &run_image, (&site, &context, &built), previous.as_ref())?;
+    let exported = export(
+        bench,
+        options,
+        &builder,
+        &run_image,
+        &Finished { site: &site, context: &context, built: &built, previous: previous.as_ref() },
+    )?;
     for layer in exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New) {
         let made = exported.image.layers().iter().find(|candidate| candidate.diff_id == layer.diff_id);
         made.map(|layer| bench.remember_layer(layer)).transpose()?;
@@ -141,13 +147,20 @@ fn cache_keys(options: &BuildOptions, builder: &OpenBuilder) -> Vec<String> {
     ]
 }
 
+/// What the stations before have left.
+struct Finished<'a> {
+    site: &'a Site,
+    context: &'a Context,
+    built: &'a Built,
+    previous: Option<&'a Image>,
+}
+
 fn export(
     bench: &Workbench<'_>,
     options: &BuildOptions,
     builder: &OpenBuilder,
     run_image: &ChosenRunImage,
-    (site, context, built): (&Site, &Context, &Built),
-    previous: Option<&Image>,
+    &Finished { site, context, built, previous }: &Finished<'_>,
 ) -> Result<Exported, PipelineError> {
     let user = builder.description.user;
     let owner = Owner { uid: user.uid, gid: user.gid };

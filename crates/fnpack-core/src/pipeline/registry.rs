@@ -34,12 +34,10 @@ impl<'a> Registry<'a> {
 
     /// The client.
     pub fn client(&self) -> Result<&RegistryClient, ConnectError> {
-        match self.client.get() {
-            Some(client) => Ok(client),
-            None => {
-                let client = (self.connect)()?;
-                Ok(self.client.get_or_init(|| client))
-            }
+        if let Some(client) = self.client.get() {
+            return Ok(client);
         }
+        let client = (self.connect)()?;
+        Ok(self.client.get_or_init(|| client))
     }
 }

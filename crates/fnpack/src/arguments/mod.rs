@@ -28,9 +28,17 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that stands for itself")]
 pub(crate) struct GlobalArguments {
-    /// Folder of the local store [default: $XDG_DATA_HOME/fnpack or ~/.local/share/fnpack]
-    #[arg(long, global = true, value_name = "DIR", env = "FNPACK_STORE", hide_env_values = true, help_heading = "Everywhere")]
+    #[arg(
+        help = "Folder of the local store [default: $XDG_DATA_HOME/fnpack or ~/.local/share/fnpack]",
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "FNPACK_STORE",
+        hide_env_values = true,
+        help_heading = "Everywhere"
+    )]
     pub(crate) store: Option<PathBuf>,
     /// Never use the network for images
     #[arg(long, global = true, help_heading = "Everywhere")]

@@ -85,7 +85,7 @@ fn connect(settings: &Settings) -> Result<RegistryClient, ConnectError> {
         None => Arc::new(Anonymous),
     };
     let settings =
-        RegistrySettings { credentials, roots: settings.trusted_roots(), proxy: settings.registry_proxy(), ..RegistrySettings::default() };
+        RegistrySettings { credentials, roots: Settings::trusted_roots(), proxy: settings.registry_proxy(), ..RegistrySettings::default() };
     Ok(RegistryClient::new(settings)?)
 }
 

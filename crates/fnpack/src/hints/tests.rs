@@ -28,9 +28,9 @@ fn told(error: impl Into<CommandError>) -> (u8, String) {
     (error.code(), error.render())
 }
 
-fn refusal(status: u16, login: LoginTrace) -> Box<Refusal> {
+fn refusal(status: u16, login: LoginTrace) -> Refusal {
     let request = Request { method: "GET", url: "https://r.example.com/v2/a/manifests/latest".into() };
-    Box::new(Refusal { request, status, message: String::new(), retry_after: None, login })
+    Refusal { request, status, message: String::new(), retry_after: None, login }
 }
 
 fn request() -> Request {
@@ -51,20 +51,24 @@ fn registry_answers_have_one_next_step() {
     let sent = || LoginTrace::Sent("`config.json`".into());
     for (error, code, hint) in [
         (
-            RegistryError::Unauthorized { host: host(), source: refusal(401, LoginTrace::NotAsked) },
+            RegistryError::Unauthorized { host: host(), source: Box::new(refusal(401, LoginTrace::NotAsked)) },
             4,
             "log in with `docker login r.example.com`",
         ),
         (
-            RegistryError::Unauthorized { host: host(), source: refusal(401, sent()) },
+            RegistryError::Unauthorized { host: host(), source: Box::new(refusal(401, sent())) },
             4,
             "renew the login with `docker login r.example.com`",
         ),
-        (RegistryError::Forbidden { host: host(), source: refusal(403, LoginTrace::NotAsked) }, 4, "log in with"),
-        (RegistryError::Forbidden { host: host(), source: refusal(403, sent()) }, 4, "have the account given the right"),
-        (RegistryError::NoSuchImage { reference: "a".into(), source: refusal(404, sent()) }, 4, "check name and tag"),
-        (RegistryError::RateLimited { host: host(), attempts: 3, source: refusal(429, LoginTrace::NotAsked) }, 4, "raises the limit"),
-        (RegistryError::RateLimited { host: host(), attempts: 3, source: refusal(429, sent()) }, 4, "wait, then try again"),
+        (RegistryError::Forbidden { host: host(), source: Box::new(refusal(403, LoginTrace::NotAsked)) }, 4, "log in with"),
+        (RegistryError::Forbidden { host: host(), source: Box::new(refusal(403, sent())) }, 4, "have the account given the right"),
+        (RegistryError::NoSuchImage { reference: "a".into(), source: Box::new(refusal(404, sent())) }, 4, "check name and tag"),
+        (
+            RegistryError::RateLimited { host: host(), attempts: 3, source: Box::new(refusal(429, LoginTrace::NotAsked)) },
+            4,
+            "raises the limit",
+        ),
+        (RegistryError::RateLimited { host: host(), attempts: 3, source: Box::new(refusal(429, sent())) }, 4, "wait, then try again"),
         (RegistryError::Certificate { host: host(), fault: CertificateFault::UnknownIssuer, source: cause() }, 4, "SSL_CERT_FILE"),
         (RegistryError::Certificate { host: host(), fault: CertificateFault::Expired, source: cause() }, 4, "clock"),
         (RegistryError::UnknownHost { host: host(), request: request(), source: cause() }, 4, "check the name and the network"),
@@ -80,7 +84,7 @@ fn registry_answers_have_one_next_step() {
 
 #[test]
 fn each_wrapping_says_its_part_and_each_cause_stands_once() {
-    let source = refusal(404, LoginTrace::NotAsked);
+    let source = Box::new(refusal(404, LoginTrace::NotAsked));
     let error = RegistryError::NoSuchImage { reference: "r.example.com/a:latest".into(), source };
     let target = "linux/amd64".parse().unwrap();
     let error = PipelineError::from(FindError::NotGiven { name: "r.example.com/a:latest".into(), target, source: Box::new(error) });
@@ -237,7 +241,7 @@ hint: name a run image that fits, or override with `--force`";
 fn error_of_the_store_inside_an_io_error_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let options = fnpack_core::store::StoreOptions::new(&IdMapping::current().unwrap(), OverlayXattr::here());
-    let store = Store::open(&folder.path().join("store"), options).unwrap();
+    let store = Store::open(folder.path().join("store"), options).unwrap();
     let mut blob = store.create().unwrap();
     io::Write::write_all(&mut blob, b"x").unwrap();
     let error = blob.commit(Some(&fnpack_core::digest::Digest::of(b"y"))).err().unwrap();

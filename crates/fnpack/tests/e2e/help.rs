@@ -38,7 +38,8 @@ fn document(environment: &Environment) -> String {
         .to_owned();
     for command in COMMANDS {
         let help = environment.call(&format!("{command} --help")).success();
-        text += &format!("\n## {}\n\n```\n{help}\n```\n", format!("fnpack {command}").trim_end());
+        let title = format!("fnpack {command}");
+        text = format!("{text}\n## {}\n\n```\n{help}\n```\n", title.trim_end());
     }
     text
 }

@@ -1,7 +1,7 @@
 //! What a build gets back of the one before.
 //!
 //! Which layers' metadata and contents come back is decided from values alone ([`decide`]); writing
-//! the TOML files is another step ([`apply`]); bringing contents is for who has the cache.
+//! the TOML files is another step ([`apply()`]); bringing contents is for who has the cache.
 //!
 //! Answers the CNB platform specification, "restorer", and the buildpack specification, "Layer types".
 
