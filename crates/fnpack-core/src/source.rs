@@ -153,7 +153,7 @@ fn clone_or_copy(from: &mut File, to: &mut File) -> io::Result<u64> {
 #[expect(
     clippy::unnecessary_cast,
     clippy::cast_possible_wrap,
-    reason = "the fields' types differ between architectures; seconds and nanoseconds are small"
+    reason = "the fields' types differ between architectures; nanoseconds fit either"
 )]
 fn modification_time(stat: &rustix::fs::Stat) -> Timespec {
     Timespec { tv_sec: stat.st_mtime as i64, tv_nsec: stat.st_mtime_nsec as _ }

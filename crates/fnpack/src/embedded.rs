@@ -68,7 +68,7 @@ pub(crate) static DEFAULT_BUILDERS: [DefaultBuilder; 1] = [DefaultBuilder {
         file: "stack.go-runner.run.Dockerfile",
         dockerfile: include_str!("../../../stack/stack.go-runner.run.Dockerfile"),
     },
-    fetches: "about 80 MB of Debian packages (Go, certificates)",
+    fetches: "about 50 MB of Debian packages (Go) from the mirror that the base names",
 }];
 
 /// The target of the embedded programs: only for it can builders be made.

@@ -9,6 +9,7 @@ mod embedded;
 mod error;
 mod hints;
 mod settings;
+mod transfers;
 mod ui;
 
 use std::process::ExitCode;

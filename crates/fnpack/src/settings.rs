@@ -42,10 +42,11 @@ impl Settings {
         Some(Proxy { url: Secret::new(url), bypass: bypass.collect() })
     }
 
-    /// Reads the environment; `store` is what the command line or `FNPACK_STORE` said.
+    /// Reads the environment; `store` is what the command line said.
     pub(crate) fn read(store: Option<PathBuf>) -> Option<Self> {
         let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let store = store.or_else(|| env::var_os("FNPACK_STORE").filter(|folder| !folder.is_empty()).map(PathBuf::from));
         let default = || Some(data.or_else(|| Some(home.as_ref()?.join(".local/share")))?.join("fnpack"));
         let docker = env::var_os("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker")));
         let certificates =

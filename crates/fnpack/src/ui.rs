@@ -1,7 +1,7 @@
 //! All talk with the user: results to stdout, everything else to stderr.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -18,11 +18,13 @@ pub(crate) enum Level {
 }
 
 /// The terminal, or what stands in its place.
-#[derive(Debug)]
+///
+/// Clones talk through the same terminal.
+#[derive(Debug, Clone)]
 pub(crate) struct Ui {
     level: Level,
     color: bool,
-    bar: Mutex<Option<ProgressBar>>,
+    bar: Arc<Mutex<Option<ProgressBar>>>,
     animate: bool,
 }
 
@@ -31,7 +33,7 @@ impl Ui {
     pub(crate) fn new(level: Level, color: bool) -> Self {
         let terminal = io::stderr().is_terminal();
         let animate = terminal && level > Level::Quiet && std::env::var_os("CI").is_none();
-        Self { level, color: color && terminal && std::env::var_os("NO_COLOR").is_none(), bar: Mutex::new(None), animate }
+        Self { level, color: color && terminal && std::env::var_os("NO_COLOR").is_none(), bar: Arc::default(), animate }
     }
 
     /// One line of the result.

@@ -80,15 +80,14 @@ impl SandboxExecutor {
             Changes::Kept(upper) => Ok(upper.clone()),
             Changes::Dropped(folder) => {
                 let run = folder.join(self.runs.fetch_add(1, Ordering::Relaxed).to_string());
-                new_upper(run)
+                new_upper(&run)
             }
         }
     }
 }
 
 /// Makes the two folders that overlayfs wants for changes, below a new folder.
-pub fn new_upper(below: impl AsRef<Path>) -> std::io::Result<Upper> {
-    let below = below.as_ref();
+pub fn new_upper(below: &Path) -> std::io::Result<Upper> {
     let upper = Upper { folder: below.join("changes"), work: below.join("work") };
     fs_err::create_dir_all(&upper.folder)?;
     fs_err::create_dir_all(&upper.work)?;

@@ -58,6 +58,12 @@ impl PlatformApi {
         (Self::OLDEST.0.0..=Self::NEWEST.0.0).map(|minor| Self(Minor(minor)))
     }
 
+    /// The versions that the lifecycle in builders offers to platforms: the newest, and the one that those
+    /// who know no newer one than 0.9 (kpack) ask for.
+    pub fn advertised() -> impl Iterator<Item = Self> {
+        [Self(Minor(9)), Self::NEWEST].into_iter()
+    }
+
     fn since(self, minor: u8) -> bool {
         self.0.0 >= minor
     }
@@ -116,6 +122,36 @@ impl PlatformApi {
     /// Whether exported images carry a history.
     pub fn has_history(self) -> bool {
         self.since(12)
+    }
+
+    /// Whether images may be kept in an OCI layout instead of a registry.
+    pub fn has_layouts(self) -> bool {
+        self.since(12)
+    }
+
+    /// Whether a rebase asks whether the image fits on the new base, and can be told to go on all the same.
+    pub fn has_forced_rebase(self) -> bool {
+        self.since(12)
+    }
+
+    /// Whether an image can be rebased from another name than its own.
+    pub fn rebases_from_previous_image(self) -> bool {
+        self.since(11)
+    }
+
+    /// Whether platforms name the registries that are spoken to in plain HTTP.
+    pub fn has_insecure_registries(self) -> bool {
+        self.since(13)
+    }
+
+    /// Whether the restorer is told the run images.
+    pub fn restorer_reads_run_toml(self) -> bool {
+        self.since(14)
+    }
+
+    /// Whether the analyzer knows launch caches and can leave out what layers need.
+    pub fn analyzer_skips_layers(self) -> bool {
+        self.since(9)
     }
 
     /// Whether extensions have build contexts, and the flat shape of the folder of what they generate.
@@ -236,6 +272,8 @@ mod tests {
     fn supported_versions_round_trip() {
         let platform: Vec<String> = PlatformApi::supported().map(|api| api.to_string()).collect();
         assert_eq!(platform.join(" "), "0.7 0.8 0.9 0.10 0.11 0.12 0.13 0.14 0.15");
+        let advertised: Vec<String> = PlatformApi::advertised().map(|api| api.to_string()).collect();
+        assert_eq!(advertised.join(" "), "0.9 0.15");
         assert_eq!("v0.15".parse(), Ok(PlatformApi::NEWEST));
         let buildpack: Vec<String> = BuildpackApi::supported().map(|api| api.to_string()).collect();
         assert_eq!(buildpack.join(" "), "0.7 0.8 0.9 0.10 0.11 0.12");

@@ -13,11 +13,11 @@ use crate::image::Image;
 use crate::layers::{Compression, Entry, Owner};
 use crate::lifecycle::build;
 use crate::lifecycle::built::Built;
-use crate::lifecycle::context::Context;
+use crate::lifecycle::context::{Context, Place};
 use crate::lifecycle::detect::{self, Detected};
 use crate::lifecycle::export::{self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
 use crate::lifecycle::label::LifecycleMetadata;
-use crate::lifecycle::restore;
+use crate::lifecycle::restore::{self, Restored};
 use crate::reference::Reference;
 use crate::root::Root;
 use crate::source::Source;
@@ -80,109 +80,124 @@ pub struct Timings {
 
 /// Builds a function image and puts it into the store.
 pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, PipelineError> {
-    let builder = OpenBuilder::open(bench, &options.builder, &options.target)?;
-    let run_image = ChosenRunImage::choose(bench, options, &builder)?;
-    let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
-    let site = Site::prepare(bench, options, &builder)?;
-    let context = site.context(bench, options, &builder, &run_image.image)?;
+    let flow = Flow::open(bench, options)?;
+    let context = flow.site.context(bench, options, &flow.builder, &flow.run_image.image)?;
 
-    let detecting = site.detecting(bench, &builder);
-    let detected = detect::detect(&context, &builder.order(), &detecting)?;
-    announce(bench, &detected);
+    let detecting = flow.site.detecting(bench, &flow.builder);
+    let detected = detect::detect(&context, &flow.builder.order(), &detecting)?;
+    flow.announce(&detected);
 
-    let keys = cache_keys(options, &builder);
+    let keys = flow.cache_keys();
     let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys) };
-    let recorded = previous.as_ref().map(LifecycleMetadata::of).unwrap_or_default();
-    let restored = restore::decide(detected.group.group.iter().map(|member| member.id.as_str()), &recorded, &cache.metadata, builder.api);
-    let layers = LayersFolder::open(bench, &site, cache.lowers(bench, &restored)?)?;
-    let context = Context { places: site.places(&builder, layers.root()?)?, ..context };
-    restore::apply(&context.places.layers.root, &restored, site.owner)?;
+    let restored = flow.decide_restore(&detected, &cache);
+    let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench, &restored)?)?;
+    let context = Context { places: flow.site.places(&flow.builder, layers.root()?)?, ..context };
+    restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
 
-    let building = site.building(bench, options, &builder, layers.path())?;
+    let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
     let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
 
-    let exported = export(
-        bench,
-        options,
-        &builder,
-        &run_image,
-        &Finished { site: &site, context: &context, built: &built, previous: previous.as_ref() },
-    )?;
-    for layer in exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New) {
-        let made = exported.image.layers().iter().find(|candidate| candidate.diff_id == layer.diff_id);
-        made.map(|layer| bench.remember_layer(layer)).transpose()?;
-    }
+    let exported = flow.export(&context.places.layers, &built)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
 
     drop(context);
-    let sha = |buildpack: &str, layer: &str| {
-        let name = format!("{buildpack}:{layer}");
-        exported.layers.iter().find(|exported| exported.name == name).map(|exported| exported.diff_id.to_string())
-    };
-    let place = LayersPlace { upper: &layers.close(), scratch: &site.scratch };
-    cache.after(bench, &built, &place, sha)?.remember(bench, &keys)?;
-
-    let added = exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New).count();
-    let timings = Timings { detect: detecting.busy(), build: building.busy() };
-    Ok(Made { reused: exported.layers.len() - added, image: exported.image, added, timings })
+    let place = LayersPlace { upper: &layers.close(), scratch: &flow.site.scratch };
+    cache.after(bench, &built, &place, |buildpack, layer| diff_id_of(&exported, buildpack, layer))?.remember(bench, &keys)?;
+    Ok(Made::of(exported, Timings { detect: detecting.busy(), build: building.busy() }))
 }
 
-fn announce(bench: &Workbench<'_>, detected: &Detected) {
-    for member in &detected.group.group {
-        bench.report.step(&format!("  {} {}", member.id, member.version));
+/// A build on its way: what it stands on.
+struct Flow<'a> {
+    bench: &'a Workbench<'a>,
+    options: &'a BuildOptions,
+    builder: OpenBuilder,
+    run_image: ChosenRunImage,
+    previous: Option<Image>,
+    site: Site,
+}
+
+impl<'a> Flow<'a> {
+    /// All questions about images and source first, so that a build which cannot succeed ends early.
+    fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
+        let builder = OpenBuilder::open(bench, &options.builder, &options.target)?;
+        let run_image = ChosenRunImage::choose(bench, options, &builder)?;
+        let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
+        let site = Site::prepare(bench, options, &builder)?;
+        Ok(Self { bench, options, builder, run_image, previous, site })
     }
-    for result in &detected.results {
-        for line in String::from_utf8_lossy(&result.output).lines() {
-            bench.report.detail(&format!("[{}] {line}", result.module));
+
+    fn announce(&self, detected: &Detected) {
+        for member in &detected.group.group {
+            self.bench.report.step(&format!("  {} {}", member.id, member.version));
+        }
+        for result in &detected.results {
+            for line in String::from_utf8_lossy(&result.output).lines() {
+                self.bench.report.detail(&format!("[{}] {line}", result.module));
+            }
         }
     }
+
+    /// The image's own cache, and for its first build the newest of the same builder.
+    fn cache_keys(&self) -> Vec<String> {
+        let user = &self.builder.description.user;
+        let key = |what: &str, name: &Reference| format!("{what} {} {}:{}", name.without_digest(), user.uid, user.gid);
+        vec![key("image", &self.options.name), key("builder", &self.options.builder)]
+    }
+
+    fn decide_restore(&self, detected: &Detected, cache: &BuildCache) -> Vec<Restored> {
+        let recorded = self.previous.as_ref().map(LifecycleMetadata::of).unwrap_or_default();
+        restore::decide(detected.group.group.iter().map(|member| member.id.as_str()), &recorded, &cache.metadata, self.builder.api)
+    }
+
+    fn export(&self, layers: &Place, built: &Built) -> Result<Exported, PipelineError> {
+        let user = self.builder.description.user;
+        let owner = Owner { uid: user.uid, gid: user.gid };
+        let app = Root::open(self.site.app())?;
+        let app_dir = &self.options.app_dir;
+        let program = self.builder.launcher()?;
+        let run_image = &self.run_image;
+        let reference = run_image.reference.with_digest(run_image.image.digest()).to_string();
+        let input = ExportInput {
+            platform_api: self.builder.api,
+            run_image: RunImage { image: &run_image.image, extended: None, reference: &reference, names: run_image.names.clone() },
+            previous: self.previous.as_ref(),
+            built,
+            layers: Folder { root: &layers.root, at: &layers.path, parents: Vec::new() },
+            // The folders above are the build's too: its runners have them so, and a layer must not take them away.
+            app: Folder { root: &app, at: app_dir, parents: Entry::parents_of(app_dir, 0o755, owner) },
+            owner,
+            launcher: Launcher {
+                program: &program,
+                version: &self.builder.description.metadata.lifecycle.version,
+                repository: "",
+                commit: "",
+            },
+            sboms: Sboms::default(),
+            process_type: self.options.default_process.as_deref(),
+            project_metadata: None,
+            execution_environment: None,
+            source_date_epoch: self.options.created,
+            compression: Compression::Gzip,
+        };
+        let known = |diff_id: &_| self.bench.known_layer(diff_id);
+        let exported = export::export(&input, Blobs { sink: &self.bench.store, known: &known })?;
+        for new in exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New) {
+            let layer = exported.image.layers().iter().find(|layer| layer.diff_id == new.diff_id);
+            layer.map(|layer| self.bench.remember_layer(layer)).transpose()?;
+        }
+        Ok(exported)
+    }
 }
 
-/// The image's own cache, and for its first build the newest of the same builder.
-fn cache_keys(options: &BuildOptions, builder: &OpenBuilder) -> Vec<String> {
-    let user = &builder.description.user;
-    vec![
-        format!("image {} {}:{}", options.name.without_digest(), user.uid, user.gid),
-        format!("builder {} {}:{}", options.builder.without_digest(), user.uid, user.gid),
-    ]
+impl Made {
+    fn of(exported: Exported, timings: Timings) -> Self {
+        let added = exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New).count();
+        Self { reused: exported.layers.len() - added, added, image: exported.image, timings }
+    }
 }
 
-/// What the stations before have left.
-struct Finished<'a> {
-    site: &'a Site,
-    context: &'a Context,
-    built: &'a Built,
-    previous: Option<&'a Image>,
-}
-
-fn export(
-    bench: &Workbench<'_>,
-    options: &BuildOptions,
-    builder: &OpenBuilder,
-    run_image: &ChosenRunImage,
-    &Finished { site, context, built, previous }: &Finished<'_>,
-) -> Result<Exported, PipelineError> {
-    let user = builder.description.user;
-    let owner = Owner { uid: user.uid, gid: user.gid };
-    let app = Root::open(site.app())?;
-    let launcher = builder.launcher()?;
-    let reference = run_image.reference.with_digest(run_image.image.digest()).to_string();
-    let input = ExportInput {
-        platform_api: builder.api,
-        run_image: RunImage { image: &run_image.image, extended: None, reference: &reference, names: run_image.names.clone() },
-        previous,
-        built,
-        layers: Folder { root: &context.places.layers.root, at: &context.places.layers.path, parents: Vec::new() },
-        app: Folder { root: &app, at: &options.app_dir, parents: Entry::parents_of(&options.app_dir, 0o755, owner) },
-        owner,
-        launcher: Launcher { program: &launcher, version: &builder.description.metadata.lifecycle.version, repository: "", commit: "" },
-        sboms: Sboms::default(),
-        process_type: options.default_process.as_deref(),
-        project_metadata: None,
-        execution_environment: None,
-        source_date_epoch: options.created,
-        compression: Compression::Gzip,
-    };
-    let known = |diff_id: &_| bench.known_layer(diff_id);
-    Ok(export::export(&input, Blobs { sink: &bench.store, known: &known })?)
+/// The diff ID of a buildpack's layer, if it is in the image.
+fn diff_id_of(exported: &Exported, buildpack: &str, layer: &str) -> Option<String> {
+    let name = format!("{buildpack}:{layer}");
+    exported.layers.iter().find(|exported| exported.name == name).map(|exported| exported.diff_id.to_string())
 }

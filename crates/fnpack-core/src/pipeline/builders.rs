@@ -42,7 +42,7 @@ pub fn create(bench: &Workbench<'_>, parts: BuilderParts<'_>, name: &Reference, 
         created_by: CreatedBy { name: "fnpack".to_owned(), version: parts.version.to_owned() },
     };
     let known = |diff_id: &_| bench.known_layer(diff_id);
-    let created = builder::create(&input, &Output { sink: &bench.store, known: &known })?;
+    let created = builder::create(&input, &Output { sink: &bench.store, known: &known }).map_err(Box::new)?;
     for warning in &created.warnings {
         bench.report.warning(&describe(warning));
     }

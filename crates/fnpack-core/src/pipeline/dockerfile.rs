@@ -46,7 +46,7 @@ impl Host for DockerfileHost<'_> {
     fn open<'a>(&'a self, image: &Image) -> Result<Box<dyn Workspace + 'a>, HostError> {
         let snapshot = self.bench.unpack(image)?;
         let scratch = self.bench.store.scratch()?;
-        let upper = new_upper(scratch.path().join("step"))?;
+        let upper = new_upper(&scratch.path().join("step"))?;
         snapshot.describe_upper(&upper.folder)?;
         let mut workspace = StepWorkspace { bench: self.bench, snapshot, upper, view: None, _scratch: scratch };
         workspace.open_view()?;
@@ -98,6 +98,12 @@ fn short(text: &str) -> String {
     }
 }
 
+/// A `RUN` as root that is refused before it starts: half way through, package managers fail with
+/// reasons that nobody understands.
+#[derive(Debug, thiserror::Error)]
+#[error("only one user id can be used here, and a `RUN` as root needs more: it gives files to other users")]
+struct OnlyOneId;
+
 /// The root file system of one step: unpacked layers below, changes in a folder of our own.
 struct StepWorkspace<'a> {
     bench: &'a Workbench<'a>,
@@ -128,6 +134,9 @@ impl Workspace for StepWorkspace<'_> {
     }
 
     fn run(&mut self, command: &Command, output: &mut (dyn Write + Send)) -> Result<ExitStatus, ExecutorError> {
+        if self.bench.single_id && command.user.uid == 0 {
+            return Err(ExecutorError::SetUp { executor: "sandbox", source: Box::new(OnlyOneId) });
+        }
         self.view = None;
         let surroundings = &self.bench.surroundings;
         let root = SandboxRoot { lowers: self.lowers(), changes: Changes::Kept(self.upper.clone()), xattr: self.bench.xattr };

@@ -1,12 +1,17 @@
 //! Where images come from: the store first, then the registry of their name.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::{ConnectError, Workbench};
 use crate::digest::Digest;
-use crate::image::Image;
+use crate::image::{BlobError, BlobSink, Image, Layer};
 use crate::reference::Reference;
-use crate::registry::RegistryError;
-use crate::store::StoreError;
+use crate::registry::{RegistryClient, RegistryError};
+use crate::store::{Store, StoreError};
 use crate::target::Target;
+
+/// How many layers are fetched at once: more gain nothing from one registry, and each holds a connection.
+const PARALLEL_LAYERS: usize = 4;
 
 /// Why an image is not to be had.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +40,15 @@ pub enum FindError {
         /// What the registry said.
         #[source]
         source: Box<RegistryError>,
+    },
+    /// A layer could not be fetched.
+    #[error("cannot fetch the layers of `{name}`")]
+    Layers {
+        /// As users write it.
+        name: String,
+        /// Which one and why.
+        #[source]
+        source: BlobError,
     },
     /// No registry can be asked at all.
     #[error(transparent)]
@@ -68,8 +82,25 @@ impl Workbench<'_> {
         let image = registry.client()?.pull(reference, target).map_err(not_given)?;
         let size: u64 = image.layers().iter().map(|layer| layer.descriptor.size).sum();
         self.report.step(&format!("pulling {} ({} MB in {} layers)", reference.familiar(), size / 1_000_000, image.layers().len()));
+        self.fetch_layers(&image, registry.client()?).map_err(|source| FindError::Layers { name: name.clone(), source })?;
         self.put(&image, [reference])?;
         Ok(self.store.image(reference, target)?.unwrap_or(image))
+    }
+
+    /// Gets the layers that are not here, several at a time; each is checked while it comes.
+    fn fetch_layers(&self, image: &Image, client: &RegistryClient) -> Result<(), BlobError> {
+        let missing: Vec<&Layer> = image.layers().iter().filter(|layer| self.store.existing(&layer.descriptor.digest).is_none()).collect();
+        let next = AtomicUsize::new(0);
+        let fetch_some = || {
+            while let Some(layer) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+                fetch_layer(&self.store, layer, client)?;
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..PARALLEL_LAYERS.min(missing.len())).map(|_| scope.spawn(fetch_some)).collect();
+            workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
     }
 
     /// Puts an image into the store under its names, and makes the names visible to other tools.
@@ -78,4 +109,12 @@ impl Workbench<'_> {
         self.store.publish_index()?;
         Ok(image.digest())
     }
+}
+
+fn fetch_layer(store: &Store, layer: &Layer, client: &RegistryClient) -> Result<(), BlobError> {
+    let writing = |source| BlobError::Write { digest: layer.descriptor.digest, source };
+    let mut pending = store.create().map_err(writing)?;
+    client.fetch(layer, &mut pending)?;
+    pending.commit(Some(&layer.descriptor.digest)).map_err(writing)?;
+    Ok(())
 }

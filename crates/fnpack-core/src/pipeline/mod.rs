@@ -64,7 +64,7 @@ pub enum PipelineError {
     #[error(transparent)]
     Load(#[from] crate::builder::LoadError),
     #[error(transparent)]
-    Create(Box<crate::builder::CreateError>),
+    Create(#[from] Box<crate::builder::CreateError>),
     #[error(transparent)]
     Dockerfile(#[from] Box<crate::dockerfile::DockerfileError>),
     #[error(transparent)]
@@ -96,13 +96,6 @@ pub enum PipelineError {
     /// Its folders are not those of a builder.
     #[error("the builder has no folder `{folder}`")]
     NoBuildpacks { folder: &'static str },
-}
-
-/// The largest of them, kept out of line.
-impl From<crate::builder::CreateError> for PipelineError {
-    fn from(error: crate::builder::CreateError) -> Self {
-        Self::Create(Box::new(error))
-    }
 }
 
 impl Workbench<'_> {

@@ -2,6 +2,7 @@
 //! user for buildpacks, in memory only, because they may be secrets.
 
 use std::collections::BTreeMap;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use fnpack_sandbox::Mount;
@@ -40,10 +41,9 @@ impl Platform {
     pub(super) fn folder(&self) -> Result<Root, PlatformError> {
         let memory = |errno: rustix::io::Errno| PlatformError::Memory(errno.into());
         let filesystem = rustix::mount::fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).map_err(memory)?;
-        rustix::mount::fsconfig_set_string(filesystem_fd(&filesystem), "mode", "0755").map_err(memory)?;
-        rustix::mount::fsconfig_create(filesystem_fd(&filesystem)).map_err(memory)?;
-        let folder =
-            rustix::mount::fsmount(filesystem_fd(&filesystem), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).map_err(memory)?;
+        rustix::mount::fsconfig_set_string(filesystem.as_fd(), "mode", "0755").map_err(memory)?;
+        rustix::mount::fsconfig_create(filesystem.as_fd()).map_err(memory)?;
+        let folder = rustix::mount::fsmount(filesystem.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).map_err(memory)?;
         let root = Root::from_fd(folder);
         root.create_dir("env", 0o755)?;
         for (name, value) in &self.env {
@@ -65,8 +65,4 @@ impl Platform {
         });
         [folder, env].into_iter().chain(files).collect()
     }
-}
-
-fn filesystem_fd(filesystem: &std::os::fd::OwnedFd) -> std::os::fd::BorrowedFd<'_> {
-    std::os::fd::AsFd::as_fd(filesystem)
 }

@@ -122,7 +122,7 @@ impl Site {
         builder: &OpenBuilder,
         layers: &Path,
     ) -> Result<SandboxExecutor, PipelineError> {
-        let upper = new_upper(self.scratch.path().join("root"))?;
+        let upper = new_upper(&self.scratch.path().join("root"))?;
         builder.snapshot.describe_upper(&upper.folder)?;
         let root = SandboxRoot { lowers: builder.snapshot.lowers().to_vec(), changes: Changes::Kept(upper), xattr: bench.xattr };
         let mut mounts = bench.surroundings.mounts(options.network);

@@ -130,7 +130,8 @@ fn adopt_system(config: &mut ImageConfig, base: &ImageConfig) {
     }
 }
 
-/// The new base's history, then the image's own from the first entry above the cut.
+/// The new base's history, then the image's own from the first layer above the cut. Entries without a
+/// layer between the two are the old base's: the exporter makes none.
 fn merged_history(image: &Image, base: &Image, cut: usize) -> Vec<History> {
     let mut config = base.config().clone();
     config.pad_history(base.layers().len());
@@ -138,9 +139,8 @@ fn merged_history(image: &Image, base: &Image, cut: usize) -> Vec<History> {
     own.pad_history(image.layers().len());
     let mut below = 0;
     let above = own.history.into_iter().skip_while(|entry| {
-        let skip = below < cut;
         below += usize::from(!entry.empty_layer);
-        skip
+        below <= cut
     });
     config.history.extend(above);
     config.history

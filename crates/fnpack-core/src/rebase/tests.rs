@@ -70,6 +70,22 @@ fn rebasing_again_on_the_same_base_changes_nothing() {
 }
 
 #[test]
+fn steps_without_a_layer_go_with_their_base() {
+    let step = |text: &str| History { created_by: Some(text.into()), empty_layer: true, ..History::default() };
+    let with_step = |base: Image, text: &str| {
+        base.with_config(|config| {
+            config.pad_history(1);
+            config.history.push(step(text));
+        })
+    };
+    let image = application(&with_step(base(&["a"], &[]), "USER old"), &["app"]);
+    let (new, reference) = (with_step(base(&["b"], &[]), "USER new"), name("stack/run"));
+    let history = rebase(&name("fn"), &image, on(&new, &reference), false).unwrap().image.config().history.clone();
+    let steps: Vec<&str> = history.iter().filter_map(|entry| entry.created_by.as_deref()).collect();
+    assert_eq!((steps, history.len()), (vec!["USER new"], 3));
+}
+
+#[test]
 fn repeated_top_layer_is_cut_at_the_right_place() {
     let image = application(&base(&["a", "empty", "b", "empty"], &[]), &["app"]);
     let (new, reference) = (base(&["n"], &[]), name("stack/run"));

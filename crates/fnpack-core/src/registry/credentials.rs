@@ -53,6 +53,13 @@ pub enum Login {
     RegistryToken(Secret),
 }
 
+impl Login {
+    /// What follows `Basic` in an `Authorization` header. The error says what is wrong, one clause.
+    pub fn from_basic(value: &str) -> Result<Self, &'static str> {
+        decode_auth(value)
+    }
+}
+
 /// A login and where it is from.
 #[derive(Debug, Clone)]
 pub struct Found {

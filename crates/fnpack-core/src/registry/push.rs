@@ -65,6 +65,19 @@ impl RegistryClient {
     }
 }
 
+impl RegistryClient {
+    /// Asks whether an image could be sent under a name, by opening an upload and closing it again: a long
+    /// build is then not lost to a login that may not write.
+    pub fn check_push(&self, reference: &Reference) -> Result<(), RegistryError> {
+        let target = PushTarget { client: &self.0, reference };
+        let url = target.address("blobs/uploads/");
+        let call = Call { method: "POST", url: &url, headers: &[], body: Body::Bytes(b"") };
+        let response = self.0.ask(&call, &target.access(), &[202])?;
+        target.cancel(&response);
+        Ok(())
+    }
+}
+
 /// The config of an image as a blob.
 struct Config(Image);
 

@@ -481,3 +481,14 @@ fn unreachable_registries_are_told_apart() {
     let error = client().pull(&"host.invalid/app".parse().unwrap(), &target()).unwrap_err();
     assert!(matches!(error, RegistryError::UnknownHost { .. }), "{error:?}");
 }
+
+#[test]
+fn push_is_tried_without_leaving_anything() {
+    let registry = Registry::new();
+    let reference = name(&registry, "app");
+    client().check_push(&reference).unwrap();
+    let lines = registry.request_lines();
+    assert!(lines.len() == 2 && lines[0].starts_with("POST") && lines[1].starts_with("DELETE"), "{lines:?}");
+    registry.fault(Fault::status("POST", "/blobs/uploads/", 403));
+    assert!(matches!(client().check_push(&reference), Err(RegistryError::Forbidden { .. })));
+}

@@ -28,24 +28,14 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Clone, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag that stands for itself")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct GlobalArguments {
-    #[arg(
-        help = "Folder of the local store [default: $XDG_DATA_HOME/fnpack or ~/.local/share/fnpack]",
-        long,
-        global = true,
-        value_name = "DIR",
-        env = "FNPACK_STORE",
-        hide_env_values = true,
-        help_heading = "Everywhere"
-    )]
+    /// Folder of the local store [default: `$FNPACK_STORE`, `$XDG_DATA_HOME/fnpack` or `~/.local/share/fnpack`]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub(crate) store: Option<PathBuf>,
     /// Never use the network for images
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) offline: bool,
-    /// How build steps are run; `auto` takes the strongest that works here
-    #[arg(long, global = true, value_name = "KIND", default_value = "auto", help_heading = "Everywhere")]
-    pub(crate) executor: ExecutorKind,
     /// Print results only
     #[arg(short, long, global = true, help_heading = "Everywhere")]
     pub(crate) quiet: bool,
@@ -55,14 +45,6 @@ pub(crate) struct GlobalArguments {
     /// Print no colours
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) no_color: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExecutorKind {
-    /// The strongest that works here
-    Auto,
-    /// Own namespaces
-    Sandbox,
 }
 
 #[derive(Debug, Subcommand)]
@@ -288,7 +270,7 @@ pub(crate) enum StoreCommand {
         #[arg(long)]
         deep: bool,
     },
-    /// Remove what no image and no recent build needs
+    /// Remove what no image and no build of the last 30 days needs
     #[command(after_help = "Examples:\n  fnpack store gc --dry-run\n  fnpack store gc")]
     Gc {
         /// Say what would go, remove nothing

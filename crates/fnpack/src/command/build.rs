@@ -15,6 +15,9 @@ use crate::error::{Class, CommandError};
 pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
     let path = arguments.source.clone().or_else(|| arguments.path.clone()).unwrap_or_else(|| ".".into());
     let source = Source::open(&path)?;
+    let env = variables(&arguments.env_files, &arguments.env)?;
+    let volumes = arguments.volumes.iter().map(|text| volume(text)).collect::<Result<_, _>>()?;
+    let created = arguments.creation_time.as_deref().map(creation_time).transpose()?;
     let target = arguments.platform.clone().unwrap_or_else(|| session.bench.target.clone());
     let builder = match &arguments.builder {
         Some(builder) => builder.clone(),
@@ -27,14 +30,14 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
         source,
         builder,
         run_image: arguments.run_image.clone(),
-        env: variables(&arguments.env_files, &arguments.env)?,
-        volumes: arguments.volumes.iter().map(|text| volume(text)).collect::<Result<_, _>>()?,
+        env,
+        volumes,
         network: arguments.network.into(),
         default_process: arguments.default_process.clone(),
         previous_image: arguments.previous_image.clone(),
         app_dir: arguments.workspace.clone(),
         target,
-        created: arguments.creation_time.as_deref().map(creation_time).transpose()?,
+        created,
         clear_cache: arguments.clear_cache,
     };
     let made = pipeline::build(&session.bench, &options)?;

@@ -48,7 +48,7 @@ fn apis() -> LifecycleApis {
     let versions = |supported: Vec<String>| ApiVersions { deprecated: Vec::new(), supported };
     LifecycleApis {
         buildpack: versions(BuildpackApi::supported().map(|version| version.to_string()).collect()),
-        platform: versions(PlatformApi::supported().map(|version| version.to_string()).collect()),
+        platform: versions(PlatformApi::advertised().map(|version| version.to_string()).collect()),
     }
 }
 

@@ -8,16 +8,17 @@ use serde::Serialize;
 
 use super::table::Table;
 use crate::arguments::{DoctorArguments, GlobalArguments, OutputForm, Requirement};
-use crate::error::CommandError;
+use crate::error::Class;
 use crate::settings::Settings;
 use crate::ui::Ui;
 
 /// Prints the facts; fails if something required does not work.
-pub(super) fn run(arguments: &DoctorArguments, global: &GlobalArguments, ui: &Ui) -> Result<ExitCode, CommandError> {
+pub(super) fn run(arguments: &DoctorArguments, global: &GlobalArguments, ui: &Ui) -> ExitCode {
     let facts = fnpack_sandbox::probe(Path::new("/proc/self/exe"));
     match arguments.output {
         OutputForm::Json => {
-            ui.document(&serde_json::to_string_pretty(&facts.0.iter().map(Shown::from).collect::<Vec<_>>()).unwrap_or_default())
+            let shown: Vec<Shown<'_>> = facts.0.iter().map(Shown::from).collect();
+            ui.document(&serde_json::to_string_pretty(&shown).unwrap_or_default());
         }
         OutputForm::Table => {
             let mut table = Table::default();
@@ -34,7 +35,7 @@ pub(super) fn run(arguments: &DoctorArguments, global: &GlobalArguments, ui: &Ui
         }
     }
     let failed = arguments.require.contains(&Requirement::Sandbox) && obstacle(&facts).is_some();
-    Ok(if failed { ExitCode::from(5) } else { ExitCode::SUCCESS })
+    if failed { ExitCode::from(Class::Machine as u8) } else { ExitCode::SUCCESS }
 }
 
 fn mark(fact: &Fact) -> &'static str {

@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandErro
         Command::Version => ui.result(&format!("fnpack {}", env!("CARGO_PKG_VERSION"))),
         Command::Completion { shell } => completion::completion(shell, ui),
         Command::Manual { folder } => completion::manual(&folder)?,
-        Command::Doctor(doctor) => return doctor::run(&doctor, &arguments.global, ui),
+        Command::Doctor(doctor) => return Ok(doctor::run(&doctor, &arguments.global, ui)),
         command => {
             if needs_ids(&command)
                 && let Some(code) = session::enter_user_namespace()?

@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
     session.ui.progress_done();
     let scratch = bench.store.scratch()?;
     let machine = |error: io::Error| CommandError::new(Class::Machine, error);
-    let upper = new_upper(scratch.path().join("run")).map_err(machine)?;
+    let upper = new_upper(&scratch.path().join("run")).map_err(machine)?;
     snapshot.describe_upper(&upper.folder)?;
     let network = arguments.network.into();
     let mut mounts = bench.surroundings.mounts(network);

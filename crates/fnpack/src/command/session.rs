@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::arguments::GlobalArguments;
 use crate::error::{Class, CommandError};
 use crate::settings::Settings;
+use crate::transfers::Transfers;
 use crate::ui::Ui;
 
 /// An open store and all around it.
@@ -49,7 +50,8 @@ impl<'a> Session<'a> {
         let store = Store::open(&settings.store, options)?;
         let surroundings =
             Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates.clone(), proxy: settings.proxy.clone() };
-        let registry = (!global.offline).then(|| Registry::new(move || connect(&settings)));
+        let transfers = Arc::new(Transfers::new(ui.clone()));
+        let registry = (!global.offline).then(|| Registry::new(move || connect(&settings, transfers.clone())));
         let bench = Workbench {
             store,
             registry,
@@ -79,13 +81,13 @@ impl<'a> Session<'a> {
     }
 }
 
-fn connect(settings: &Settings) -> Result<RegistryClient, ConnectError> {
+fn connect(settings: &Settings, progress: Arc<Transfers>) -> Result<RegistryClient, ConnectError> {
     let credentials: Arc<dyn Credentials> = match &settings.docker_config {
         Some(path) => docker_config(path)?,
         None => Arc::new(Anonymous),
     };
-    let settings =
-        RegistrySettings { credentials, roots: Settings::trusted_roots(), proxy: settings.registry_proxy(), ..RegistrySettings::default() };
+    let (roots, proxy) = (Settings::trusted_roots(), settings.registry_proxy());
+    let settings = RegistrySettings { credentials, roots, proxy, progress, ..RegistrySettings::default() };
     Ok(RegistryClient::new(settings)?)
 }
 

@@ -1,10 +1,15 @@
 //! `fnpack store …`: care for the store.
 
+use std::time::Duration;
+
 use fnpack_core::store::{CheckOptions, GcOptions};
 
 use super::Session;
 use super::table::bytes;
 use crate::error::{Class, CommandError};
+
+/// How long the cache of a build that is not made any more is kept.
+const KEPT_CACHES: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Checks the store; faults are an error that lists them.
 pub(super) fn check(deep: bool, session: &Session<'_>) -> Result<(), CommandError> {
@@ -21,7 +26,7 @@ pub(super) fn check(deep: bool, session: &Session<'_>) -> Result<(), CommandErro
 
 /// Removes what nobody needs.
 pub(super) fn collect(dry_run: bool, session: &Session<'_>) -> Result<(), CommandError> {
-    let report = session.bench.store.gc(&GcOptions { dry_run, ..GcOptions::default() })?;
+    let report = session.bench.store.gc(&GcOptions { dry_run, keep_records: Some(KEPT_CACHES) })?;
     let verb = if dry_run { "would go" } else { "removed" };
     let (blobs, snapshots, folders) = (report.blobs.len(), report.snapshots.len(), report.folders.len());
     let what = format!(

@@ -28,9 +28,10 @@ fn told(error: impl Into<CommandError>) -> (u8, String) {
     (error.code(), error.render())
 }
 
-fn refusal(status: u16, login: LoginTrace) -> Refusal {
+#[expect(clippy::unnecessary_box_returns, reason = "the errors hold it so")]
+fn refusal(status: u16, login: LoginTrace) -> Box<Refusal> {
     let request = Request { method: "GET", url: "https://r.example.com/v2/a/manifests/latest".into() };
-    Refusal { request, status, message: String::new(), retry_after: None, login }
+    Box::new(Refusal { request, status, message: String::new(), retry_after: None, login })
 }
 
 fn request() -> Request {
@@ -51,24 +52,20 @@ fn registry_answers_have_one_next_step() {
     let sent = || LoginTrace::Sent("`config.json`".into());
     for (error, code, hint) in [
         (
-            RegistryError::Unauthorized { host: host(), source: Box::new(refusal(401, LoginTrace::NotAsked)) },
+            RegistryError::Unauthorized { host: host(), source: refusal(401, LoginTrace::NotAsked) },
             4,
             "log in with `docker login r.example.com`",
         ),
         (
-            RegistryError::Unauthorized { host: host(), source: Box::new(refusal(401, sent())) },
+            RegistryError::Unauthorized { host: host(), source: refusal(401, sent()) },
             4,
             "renew the login with `docker login r.example.com`",
         ),
-        (RegistryError::Forbidden { host: host(), source: Box::new(refusal(403, LoginTrace::NotAsked)) }, 4, "log in with"),
-        (RegistryError::Forbidden { host: host(), source: Box::new(refusal(403, sent())) }, 4, "have the account given the right"),
-        (RegistryError::NoSuchImage { reference: "a".into(), source: Box::new(refusal(404, sent())) }, 4, "check name and tag"),
-        (
-            RegistryError::RateLimited { host: host(), attempts: 3, source: Box::new(refusal(429, LoginTrace::NotAsked)) },
-            4,
-            "raises the limit",
-        ),
-        (RegistryError::RateLimited { host: host(), attempts: 3, source: Box::new(refusal(429, sent())) }, 4, "wait, then try again"),
+        (RegistryError::Forbidden { host: host(), source: refusal(403, LoginTrace::NotAsked) }, 4, "log in with"),
+        (RegistryError::Forbidden { host: host(), source: refusal(403, sent()) }, 4, "have the account given the right"),
+        (RegistryError::NoSuchImage { reference: "a".into(), source: refusal(404, sent()) }, 4, "check name and tag"),
+        (RegistryError::RateLimited { host: host(), attempts: 3, source: refusal(429, LoginTrace::NotAsked) }, 4, "raises the limit"),
+        (RegistryError::RateLimited { host: host(), attempts: 3, source: refusal(429, sent()) }, 4, "wait, then try again"),
         (RegistryError::Certificate { host: host(), fault: CertificateFault::UnknownIssuer, source: cause() }, 4, "SSL_CERT_FILE"),
         (RegistryError::Certificate { host: host(), fault: CertificateFault::Expired, source: cause() }, 4, "clock"),
         (RegistryError::UnknownHost { host: host(), request: request(), source: cause() }, 4, "check the name and the network"),
@@ -84,7 +81,7 @@ fn registry_answers_have_one_next_step() {
 
 #[test]
 fn each_wrapping_says_its_part_and_each_cause_stands_once() {
-    let source = Box::new(refusal(404, LoginTrace::NotAsked));
+    let source = refusal(404, LoginTrace::NotAsked);
     let error = RegistryError::NoSuchImage { reference: "r.example.com/a:latest".into(), source };
     let target = "linux/amd64".parse().unwrap();
     let error = PipelineError::from(FindError::NotGiven { name: "r.example.com/a:latest".into(), target, source: Box::new(error) });
@@ -221,7 +218,7 @@ fn settings_are_configuration() {
     assert_eq!(code, 3);
     assert!(text.contains("`config.json`") && text.contains("DOCKER_CONFIG"), "{text}");
     let module = builder::ModuleId { id: "a".into(), version: "1".into() };
-    let error = PipelineError::from(CreateError::from(CheckError::ProgramMissing { module, program: "bin/detect" }));
+    let error = PipelineError::from(Box::new(CreateError::from(CheckError::ProgramMissing { module, program: "bin/detect" })));
     let expected = "error: buildpack `a@1` has no `bin/detect`\nhint: a buildpack has both, `bin/detect` and `bin/build`";
     assert_eq!(told(error), (3, expected.to_owned()));
 }

@@ -46,13 +46,14 @@ pub(crate) fn example() -> PathBuf {
     repository().join("examples/go/exclamation")
 }
 
-/// Every path below a folder with modification time and contents' length, for comparing before and after.
-fn listing(folder: &Path) -> Vec<(PathBuf, std::time::SystemTime, u64)> {
+/// Every path below a folder with modification time and contents, for comparing before and after.
+fn listing(folder: &Path) -> Vec<(PathBuf, std::time::SystemTime, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs_err::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let metadata = entry.metadata().unwrap();
-        found.push((entry.path(), metadata.modified().unwrap(), metadata.len()));
+        let bytes = if metadata.is_file() { fs_err::read(entry.path()).unwrap() } else { Vec::new() };
+        found.push((entry.path(), metadata.modified().unwrap(), bytes));
         if metadata.is_dir() {
             found.extend(listing(&entry.path()));
         }
@@ -171,4 +172,38 @@ fn source_without_a_function_is_declined_with_what_was_looked_for() {
     environment.write("plain/main.go", "package main\n\nfunc main() {}\n");
     let error = environment.call("build go/plain plain").failure(1);
     assert!(error.contains("fnpack/golang") && error.contains("pf.Start"), "{error}");
+}
+
+#[test]
+fn default_builder_is_made_from_what_fnpack_carries() {
+    let Some(cache) = cache() else { return };
+    let environment = Environment::empty();
+    environment.write("plain/go.mod", "module example.org/plain\n\ngo 1.24\n");
+    environment.write("plain/main.go", "package main\n\nfunc main() {}\n");
+
+    let error = environment.call("--offline build go/plain plain").failure(4);
+    assert!(
+        error.contains("debian:trixie-slim") && error.contains("fnpack image import") && error.contains("fnpack image load"),
+        "{error}"
+    );
+
+    environment.fnpack(["image", "import", path(&cache.join("debian-trixie.tar")), "debian:trixie-slim"]).success();
+    let outcome = environment.call("--offline build go/plain plain");
+    for announced in ["fnpack/golang-builder for Go is not in the store", "to be fetched", "stack/build from stack.build.Dockerfile"] {
+        assert!(outcome.stderr.contains(announced), "`{announced}` in\n{}", outcome.stderr);
+    }
+    // Made, and then it says that this is no function.
+    assert!(outcome.failure(1).contains("pf.Start"));
+    let mut names: Vec<String> =
+        environment.call("image ls").success().lines().skip(1).map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    names.sort();
+    assert_eq!(names, ["debian:trixie-slim", "fnpack/golang-builder:latest", "stack/build:latest", "stack/go-runner:latest"]);
+}
+
+#[test]
+fn source_of_no_known_language_is_told_what_was_looked_for() {
+    let environment = Environment::empty();
+    environment.write("typo/go.mo", "module example.org/typo\n");
+    let error = environment.call("build go/typo typo").failure(1);
+    assert!(error.contains("Go: looked for go.mod: not found (found go.mo)"), "{error}");
 }

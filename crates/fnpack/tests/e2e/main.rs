@@ -2,7 +2,8 @@
 //!
 //! They need the right to make namespaces and what `./test` prepares: a Debian root file system in
 //! `$FNPACK_TEST_CACHE`. Without it they skip on a developer's machine and fail in CI.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "what fails in a helper fails the test; a skip is said")]
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail as tests do, and say why they skip")]
 
 mod bad_input;
 mod dockerfile;
@@ -11,6 +12,7 @@ mod environment;
 mod golang;
 mod help;
 mod images;
+mod lifecycle;
 mod mishaps;
 mod readme;
 mod rebase;

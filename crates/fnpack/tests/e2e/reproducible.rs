@@ -65,3 +65,21 @@ fn builder_is_the_same_bytes_each_time() {
     let second = environment.call("builder create same/twice:2 -c builder.toml").success();
     assert_eq!(digest(&first), digest(&second));
 }
+
+#[test]
+fn builds_at_the_same_time_do_not_disturb_each_other() {
+    let Some(environment) = Environment::with_base() else { return };
+    bash_builder(&environment, "same/many", "exit 0", BUILD);
+    source(&environment.path().join("function"));
+    // Two of each name: builds of one image race for its name and its cache as well.
+    let digests: Vec<String> = std::thread::scope(|scope| {
+        let builds = (0..6).map(|number| {
+            let (environment, arguments) = (&environment, format!("build same/many-{} function -B same/many", number % 3));
+            scope.spawn(move || environment.call(&arguments).success())
+        });
+        let builds: Vec<_> = builds.collect();
+        builds.into_iter().map(|build| digest(&build.join().unwrap()).to_owned()).collect()
+    });
+    assert!(digests.iter().all(|other| *other == digests[0]), "{digests:?}");
+    environment.call("store check").success();
+}

@@ -86,3 +86,44 @@ fn user_with_a_range_builds_from_a_dockerfile() {
 fn environment_cleanup(environment: &Environment) {
     fs_err::remove_dir_all(environment.store()).unwrap();
 }
+
+/// Runs as a user who has no range of ids, only its own.
+fn as_nobody(environment: &Environment, arguments: &[&str]) -> Outcome {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all"])
+        .arg(env!("CARGO_BIN_EXE_fnpack"))
+        .args(arguments);
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", environment.path().join("home"));
+    command.env("FNPACK_STORE", environment.store()).current_dir(environment.path());
+    command.output().unwrap().into()
+}
+
+#[test]
+fn user_with_a_single_id_builds_the_same_digest_and_is_refused_root() {
+    let (Some(root), Some(_)) = (Environment::with_base(), user()) else { return };
+    bash_builder(
+        &root,
+        "single/builder",
+        "exit 0",
+        "mkdir $1/a; cp data $1/a/; printf '[types]\\nlaunch = true\\n' > $1/a.toml; chmod 600 data",
+    );
+    root.write("function/data", "contents");
+    let as_root = root.call("build single/function function -B single/builder").success();
+
+    let environment = Environment::empty();
+    environment.write("function/data", "contents");
+    environment.write("context/Dockerfile", "FROM test/run\nUSER root\nRUN chown 10000 /etc/passwd\n");
+    for name in ["single/builder", "test/run"] {
+        let tar = environment.path().join("moved.tar");
+        root.fnpack(["image", "save", "-o", tar.to_str().unwrap(), name]).success();
+        give(environment.path(), (65534, 65534));
+        as_nobody(&environment, &["image", "load", tar.to_str().unwrap()]).success();
+    }
+    give(environment.path(), (65534, 65534));
+    let single = as_nobody(&environment, &["build", "single/function", "function", "-B", "single/builder"]).success();
+    assert_eq!(as_root.rsplit_once('@').unwrap().1, single.rsplit_once('@').unwrap().1);
+    let error = as_nobody(&environment, &["image", "build", "-t", "single/made", "context"]).failure(5);
+    assert!(error.contains("only one user id"), "{error}");
+    environment_cleanup(&environment);
+}

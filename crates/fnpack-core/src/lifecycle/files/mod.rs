@@ -15,6 +15,7 @@ pub mod project_metadata;
 pub mod run;
 pub mod stack;
 pub mod store;
+pub mod system;
 
 use std::ops::Range;
 use std::path::PathBuf;

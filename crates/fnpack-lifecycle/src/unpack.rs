@@ -1,0 +1,112 @@
+//! Layers back into the layers folder, from the cache or the previous image.
+//!
+//! Their archives name absolute paths and are of foreign origin. They are unpacked into a folder inside the layers
+//! folder that nothing leads out of, and only what was asked for is moved to its place.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use fnpack_core::layers::apply::{ApplyError, ApplyOptions, apply};
+use fnpack_core::lifecycle::context::Place;
+use fnpack_core::root::RootError;
+use rustix::fs::FileType;
+
+use crate::ownership::Identity;
+
+/// Where archives are unpacked first. No buildpack can be called so: `.` in front makes no valid id.
+const ASIDE: &str = ".restoring";
+
+/// Why a layer did not come back.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UnpackError {
+    #[error("cannot unpack the layer")]
+    Apply(#[source] ApplyError),
+    #[error("cannot put the layer in its place")]
+    Place(#[source] RootError),
+    #[error("the layer has no folder `{}`", path.display())]
+    Absent { path: PathBuf },
+}
+
+/// Unpacks the folder `path` of the layers folder from an uncompressed archive. What is there is replaced.
+pub(crate) fn unpack(archive: impl Read, layers: &Place, path: &Path, identity: &Identity) -> Result<(), UnpackError> {
+    let result = unpack_aside(archive, layers, path, identity);
+    let cleared = layers.root.remove_all(ASIDE).map_err(UnpackError::Place);
+    result.and(cleared)
+}
+
+fn unpack_aside(archive: impl Read, layers: &Place, path: &Path, identity: &Identity) -> Result<(), UnpackError> {
+    let root = &layers.root;
+    let folder = |name: &Path| {
+        root.create_dir(name, 0o755)?;
+        identity.hand_over(root, name)
+    };
+    root.remove_all(ASIDE).and_then(|()| root.create_dir(ASIDE, 0o700)).map_err(UnpackError::Place)?;
+    let aside = root.sub(ASIDE).map_err(UnpackError::Place)?;
+    // Owners come from the identity below, not from the archive.
+    apply(archive, &aside, &ApplyOptions { single_id: true, ..ApplyOptions::default() }).map_err(UnpackError::Apply)?;
+
+    let named = layers.shown(path);
+    let inside = named.strip_prefix("/").unwrap_or(&named);
+    if !is_reached_by_folders(&aside, inside) {
+        return Err(UnpackError::Absent { path: named });
+    }
+    let from = Path::new(ASIDE).join(inside);
+    let place = || {
+        identity.hand_over(root, &from)?;
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty() && !root.is_dir(parent)) {
+            folder(parent)?;
+        }
+        root.remove_all(path)?;
+        root.rename(&from, path)
+    };
+    place().map_err(UnpackError::Place)
+}
+
+/// Whether the path and all above it are folders themselves, not symlinks to some.
+fn is_reached_by_folders(root: &fnpack_core::root::Root, path: &Path) -> bool {
+    let is_folder =
+        |path: &Path| root.symlink_metadata(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
+    path.ancestors().all(is_folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use fnpack_core::layers::{Contents, FilesLayer, Owner, TarWriter};
+    use fnpack_core::root::Root;
+
+    use super::*;
+
+    fn archive(layer: &FilesLayer) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut tar = TarWriter::new(&mut bytes as &mut dyn Write);
+        layer.write_to(&mut tar).unwrap();
+        tar.finish().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn layer_comes_back_and_nothing_else_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let layers = Place { path: "/layers".into(), root: Root::open(folder.path()).unwrap() };
+        let ours = Owner { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() };
+        let identity = Identity { owner: ours, here: ours, is_root: ours.uid == 0 };
+        let unpack = |layer: FilesLayer| super::unpack(archive(&layer).as_slice(), &layers, Path::new("a_b/one"), &identity);
+        let names = || fs_err::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+
+        let root = Owner { uid: 4_000_000, gid: 0 };
+        let layer = FilesLayer::new().file("/layers/a_b/one/file", 0o644, root, "1").file("/etc/passwd", 0o644, root, "x");
+        unpack(layer).unwrap();
+        assert_eq!(layers.root.read_to_string("a_b/one/file", 9).unwrap(), "1");
+        unpack(FilesLayer::new().file("/layers/a_b/one/other", 0o644, root, "2")).unwrap();
+        assert!(!layers.root.is_file("a_b/one/file"));
+
+        let outside = FilesLayer::new().symlink("/layers/a_b", "/../..", 0o777, root);
+        assert!(matches!(unpack(outside), Err(UnpackError::Absent { .. })));
+        let link = FilesLayer::new().file("/x/one/f", 0o644, root, "").symlink("/layers/a_b", "/x", 0o777, root);
+        assert!(matches!(unpack(link), Err(UnpackError::Absent { .. })));
+        assert!(matches!(super::unpack(&[1u8; 600][..], &layers, Path::new("a"), &identity), Err(UnpackError::Apply(_))));
+        assert_eq!(names(), ["a_b"]);
+    }
+}
