@@ -19,35 +19,41 @@ fn phases(stdout: &str) -> Vec<&str> {
 /// Every Platform API, every Buildpack API in one group; and the build after it.
 #[test]
 fn creator_builds_the_same_image_twice_with_every_api() {
-    for api in PlatformApi::supported() {
-        let text: &'static str = Box::leak(api.to_string().into_boxed_str());
-        let container = Container::with_buildpacks(text);
-        let cache = container.path("cache").display().to_string();
-        let first = container.create(&["-cache-dir", &cache]).success();
-        assert_eq!(phases(&first), PHASES, "{api}\n{first}");
-        let user = if is_root() { BUILD_USER } else { rustix::process::getuid().as_raw() };
-        assert!(first.contains(&format!("build 7 as {user} for nobody nothing in {}", container.path("app").display())), "{first}");
-        assert!(!first.contains(" hit") && !first.contains("reuse"), "{first}");
-        let image = container.image("function");
-        check_image(&image, api);
-        check_report(&container, &image.digest().to_string());
-
-        container.forget_layers();
-        let second = container.create(&["-cache-dir", &cache]).success();
-        for minor in 7..=12 {
-            for line in [format!("cache {minor} hit: kept {minor}"), format!("reuse {minor}"), format!("store {minor} back")] {
-                assert!(second.lines().any(|said| said == line), "{api}: {line}\n{second}");
-            }
-            let metadata = format!("Restoring metadata for \"test/api{minor}:dist\" from app image");
-            let data = format!("Restoring data for \"test/api{minor}:kept\" from cache");
-            assert!(second.contains(&metadata) && second.contains(&data), "{api}\n{second}");
-            assert_eq!(second.contains(&format!("sbom {minor} back")), api.has_sbom_layer(), "{api}\n{second}");
+    std::thread::scope(|scope| {
+        for api in PlatformApi::supported() {
+            scope.spawn(move || build_twice(api));
         }
-        assert!(second.contains("Reusing cache layer 'test/api7:kept'") && second.contains("Reusing layer 'test/api7:dist'"), "{second}");
-        assert!(second.lines().all(|line| !line.starts_with("Adding layer")), "{api}\n{second}");
-        assert_eq!(container.image("function").digest(), image.digest(), "{api}");
-        assert_eq!(fs_err::read_dir(container.path("scratch")).unwrap().count(), 0, "{api}");
+    });
+}
+
+fn build_twice(api: PlatformApi) {
+    let text: &'static str = Box::leak(api.to_string().into_boxed_str());
+    let container = Container::with_buildpacks(text);
+    let cache = container.path("cache").display().to_string();
+    let first = container.create(&["-cache-dir", &cache]).success();
+    assert_eq!(phases(&first), PHASES, "{api}\n{first}");
+    let user = if is_root() { BUILD_USER } else { rustix::process::getuid().as_raw() };
+    assert!(first.contains(&format!("build 7 as {user} for nobody nothing in {}", container.path("app").display())), "{first}");
+    assert!(!first.contains(" hit") && !first.contains("reuse"), "{first}");
+    let image = container.image("function");
+    check_image(&image, api);
+    check_report(&container, &image.digest().to_string());
+
+    container.forget_layers();
+    let second = container.create(&["-cache-dir", &cache]).success();
+    for minor in 7..=12 {
+        for line in [format!("cache {minor} hit: kept {minor}"), format!("reuse {minor}"), format!("store {minor} back")] {
+            assert!(second.lines().any(|said| said == line), "{api}: {line}\n{second}");
+        }
+        let metadata = format!("Restoring metadata for \"test/api{minor}:dist\" from app image");
+        let data = format!("Restoring data for \"test/api{minor}:kept\" from cache");
+        assert!(second.contains(&metadata) && second.contains(&data), "{api}\n{second}");
+        assert_eq!(second.contains(&format!("sbom {minor} back")), api.has_sbom_layer(), "{api}\n{second}");
     }
+    assert!(second.contains("Reusing cache layer 'test/api7:kept'") && second.contains("Reusing layer 'test/api7:dist'"), "{second}");
+    assert!(second.lines().all(|line| !line.starts_with("Adding layer")), "{api}\n{second}");
+    assert_eq!(container.image("function").digest(), image.digest(), "{api}");
+    assert_eq!(fs_err::read_dir(container.path("scratch")).unwrap().count(), 0, "{api}");
 }
 
 fn check_image(image: &fnpack_core::image::Image, api: PlatformApi) {
