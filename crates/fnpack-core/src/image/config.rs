@@ -122,8 +122,11 @@ impl ImageConfig {
     }
 
     /// The bytes that are hashed: fields in declared order, no blanks.
+    ///
+    /// # Panics
+    ///
+    /// Never: strings, lists and string-keyed maps always have a JSON form.
     pub fn encode(&self) -> Vec<u8> {
-        // A struct of strings, lists and string-keyed maps always has a JSON form.
         serde_json::to_vec(self).expect("an image config has a JSON form")
     }
 

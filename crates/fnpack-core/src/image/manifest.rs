@@ -175,6 +175,10 @@ impl Manifest {
     }
 
     /// The bytes that are hashed.
+    ///
+    /// # Panics
+    ///
+    /// Never: strings, lists and string-keyed maps always have a JSON form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a manifest has a JSON form")
     }
@@ -203,6 +207,10 @@ impl Index {
     }
 
     /// The bytes that are hashed.
+    ///
+    /// # Panics
+    ///
+    /// Never: strings, lists and string-keyed maps always have a JSON form.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("an index has a JSON form")
     }
