@@ -1,12 +1,6 @@
-# `just check` is what CI runs.
-
-# Everything that must hold before a commit lands
-check: embed
-    cargo fmt --all --check
-    cargo clippy --locked --workspace --all-targets -- --deny warnings
-    RUSTDOCFLAGS="--deny warnings" cargo doc --locked --workspace --no-deps --document-private-items
-    cargo deny --locked check --hide-inclusion-graph licenses bans sources
-    ./test
+# Everything that must hold before a commit lands: the very script that CI runs
+check:
+    .ci/run
 
 # Builds launcher, lifecycle and buildpacks, which fnpack carries inside
 embed:
@@ -23,3 +17,8 @@ dist: embed
 # Fuzzes each reader of foreign bytes for SECONDS
 fuzz SECONDS="60":
     scripts/fuzz {{SECONDS}}
+
+# Long runs whose figures are worth keeping: measurements, then an hour of fuzzing
+campaign: embed
+    bench/run --rounds 25 --save bench/results/$(date +%F).json
+    scripts/fuzz 330
