@@ -97,10 +97,12 @@ pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, Pipe
     let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
     let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
 
+    // What the buildpacks wrote goes to the disk while the layers are made of it.
+    let syncing = bench.store.sync_ahead();
     let exported = flow.export(&context.places.layers, &built)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
 
-    drop(context);
+    drop((context, syncing));
     let place = LayersPlace { upper: &layers.close(), scratch: &flow.site.scratch };
     cache.after(bench, &built, &place, |buildpack, layer| diff_id_of(&exported, buildpack, layer))?.remember(bench, &keys)?;
     Ok(Made::of(exported, Timings { detect: detecting.busy(), build: building.busy() }))

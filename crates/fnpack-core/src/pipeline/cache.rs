@@ -63,7 +63,10 @@ impl BuildCache {
         let value = serde_json::to_vec(self).unwrap_or_default();
         let keep: Vec<Keep> = self.all_folders().map(|id| Keep::Folder(id.clone())).collect();
         for key in keys {
-            bench.store.remember(KIND, key, &value, &keep)?;
+            // After a build without a change it is the same, and writing it would cost a barrier.
+            if bench.store.record(KIND, key).as_deref() != Some(value.as_slice()) {
+                bench.store.remember(KIND, key, &value, &keep)?;
+            }
         }
         Ok(())
     }

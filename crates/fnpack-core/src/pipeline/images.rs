@@ -104,10 +104,21 @@ impl Workbench<'_> {
     }
 
     /// Puts an image into the store under its names, and makes the names visible to other tools.
+    /// Names that point to it already cost nothing.
     pub(super) fn put<'r>(&self, image: &Image, references: impl IntoIterator<Item = &'r Reference>) -> Result<Digest, StoreError> {
-        self.store.put_images(references.into_iter().map(|reference| (image, Some(reference))), crate::store::PutOptions::default())?;
+        let digest = image.digest();
+        let mut news = Vec::new();
+        for reference in references {
+            if self.store.digest_of(reference)? != Some(digest) {
+                news.push(reference);
+            }
+        }
+        if news.is_empty() {
+            return Ok(digest);
+        }
+        self.store.put_images(news.into_iter().map(|reference| (image, Some(reference))), crate::store::PutOptions::default())?;
         self.store.publish_index()?;
-        Ok(image.digest())
+        Ok(digest)
     }
 }
 

@@ -84,6 +84,17 @@ impl StoreOptions {
     }
 }
 
+/// Writing to the disk under way; dropped, it is waited for.
+#[derive(Debug)]
+pub struct SyncAhead(Option<std::thread::JoinHandle<()>>);
+
+impl Drop for SyncAhead {
+    fn drop(&mut self) {
+        // The thread has nothing to tell.
+        let _ = self.0.take().map(std::thread::JoinHandle::join);
+    }
+}
+
 /// A store, open. Clones share the lease, which ends with the last of them and of the blobs, snapshots
 /// and scratch folders that came from it.
 #[derive(Clone)]
@@ -144,6 +155,14 @@ impl Store {
     /// Names all that was written so far: the barrier. Putting images and remembering records have it inside.
     pub fn publish(&self) -> Result<()> {
         self.inner.publish()
+    }
+
+    /// Starts to write what is in memory to the disk, while the caller does something else: a barrier that
+    /// comes later then finds little left to wait for. It promises nothing by itself.
+    pub fn sync_ahead(&self) -> SyncAhead {
+        let inner = Arc::clone(&self.inner);
+        // A failure is met again by the barrier, which reports it.
+        SyncAhead(Some(std::thread::spawn(move || drop(inner.disk.sync_all()))))
     }
 
     /// Writes `index.json` anew if references changed since. Dropping the last handle does it too, but cannot say that it failed.

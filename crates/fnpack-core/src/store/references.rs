@@ -99,6 +99,11 @@ impl Store {
         Ok(records.into_iter().map(listed).collect())
     }
 
+    /// What a name points to: the digest of a manifest or of an index.
+    pub fn digest_of(&self, reference: &Reference) -> Result<Option<Digest>> {
+        Ok(self.inner.reference_record(reference)?.map(|record| record.descriptor.digest))
+    }
+
     /// The images whose digest begins with these hexadecimal digits, `sha256:` in front or not.
     /// `None` if there is no such image; more than one is an error.
     pub fn resolve_short(&self, prefix: &str) -> Result<Option<Digest>> {
