@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::cache::{BuildCache, LayersPlace};
 use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
-use super::site::{LayersFolder, Site};
+use super::site::{LayersFolder, Site, with_layers};
 use super::{PipelineError, Volume, Workbench};
 use crate::executor::Network;
 use crate::image::Image;
 use crate::layers::{Compression, Entry, Owner};
 use crate::lifecycle::build;
 use crate::lifecycle::built::Built;
-use crate::lifecycle::context::{Context, Place};
+use crate::lifecycle::context::Place;
 use crate::lifecycle::detect::{self, Detected};
 use crate::lifecycle::export::{self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
 use crate::lifecycle::label::LifecycleMetadata;
@@ -91,7 +91,7 @@ pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, Pipe
     let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys) };
     let restored = flow.decide_restore(&detected, &cache);
     let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench, &restored)?)?;
-    let context = Context { places: flow.site.places(&flow.builder, layers.root()?)?, ..context };
+    let context = with_layers(context, layers.root()?);
     restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
 
     let building = flow.site.building(bench, options, &flow.builder, layers.path())?;

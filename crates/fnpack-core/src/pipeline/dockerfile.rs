@@ -8,6 +8,7 @@ use fnpack_sandbox::{Overlay, Upper};
 use serde::{Deserialize, Serialize};
 
 use super::Workbench;
+use super::report::one_line;
 use crate::digest::{DiffId, Digest};
 use crate::dockerfile::{self, Delta, Event, Host, HostError, Plan, Workspace};
 use crate::executor::{Changes, Command, Executor, ExecutorError, ExitStatus, Network, SandboxExecutor, SandboxRoot, new_upper};
@@ -78,7 +79,9 @@ impl Host for DockerfileHost<'_> {
 
     fn report(&self, event: &Event<'_>) {
         match event {
-            Event::Started(step) => self.bench.report.step(&format!("[{}/{}] {}", step.number, step.total, short(step.text))),
+            Event::Started(step) => {
+                self.bench.report.step(&format!("[{}/{}] {}", step.number, step.total, one_line(step.text, LONGEST_STEP)));
+            }
             // The line above names the step.
             Event::Cached(_) => self.bench.report.step("  cached"),
             Event::Output(_, bytes) => self.bench.report.output(bytes),
@@ -88,15 +91,8 @@ impl Host for DockerfileHost<'_> {
     }
 }
 
-/// An instruction as one short line.
-fn short(text: &str) -> String {
-    const LONGEST: usize = 100;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(&line)),
-        None => line,
-    }
-}
+/// How much of an instruction is shown.
+const LONGEST_STEP: usize = 100;
 
 /// A `RUN` as root that is refused before it starts: half way through, package managers fail with
 /// reasons that nobody understands.

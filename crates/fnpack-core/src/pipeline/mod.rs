@@ -24,7 +24,7 @@ pub use dockerfile::build as build_dockerfile;
 pub use images::FindError;
 pub use platform::PlatformError;
 pub use registry::{ConnectError, Registry};
-pub use report::Report;
+pub use report::{Report, one_line};
 pub use surroundings::{Surroundings, Volume};
 
 use crate::image::Image;

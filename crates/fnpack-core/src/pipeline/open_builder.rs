@@ -6,8 +6,9 @@ use fnpack_sandbox::Overlay;
 
 use super::build::BuildOptions;
 use super::{FindError, PipelineError, Workbench};
-use crate::builder::{BuilderDescription, Distro};
+use crate::builder::BuilderDescription;
 use crate::image::Image;
+use crate::lifecycle::analyze;
 use crate::lifecycle::api::PlatformApi;
 use crate::lifecycle::context::{Place, RunTarget};
 use crate::lifecycle::environment::Variables;
@@ -77,11 +78,9 @@ impl OpenBuilder {
 
     /// The target of the build: that of the run image, its distribution or else the builder's.
     pub(super) fn run_target(&self, run_image: &Image) -> RunTarget {
-        let label = |key| run_image.label(key).map(str::to_owned);
-        let labelled = label("io.buildpacks.base.distro.name")
-            .map(|name| Distro { name, version: label("io.buildpacks.base.distro.version").unwrap_or_default() });
+        let labelled = RunTarget::from(analyze::RunTarget::of(run_image));
         let own = || distro_of_os_release(&self.root.read_to_string(Path::new("/etc/os-release"), LARGEST_OS_RELEASE).ok()?);
-        RunTarget { target: run_image.target(), distro: labelled.or_else(own) }
+        RunTarget { distro: labelled.distro.or_else(own), ..labelled }
     }
 }
 

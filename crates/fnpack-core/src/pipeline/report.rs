@@ -18,6 +18,15 @@ pub trait Report: Sync {
     fn output(&self, bytes: &[u8]);
 }
 
+/// A text as one line of at most `longest` characters, for people.
+pub fn one_line(text: &str, longest: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(&line)),
+        None => line,
+    }
+}
+
 /// Passes what is written on to [`Report::output`].
 pub(super) struct ReportedOutput<'a>(pub(super) &'a dyn Report);
 
@@ -29,5 +38,18 @@ impl std::io::Write for ReportedOutput<'_> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_and_blanks_are_joined() {
+        for (text, line) in [("", ""), ("a\n  b\tc", "a b c"), ("abcdef", "abcde…"), ("äöüß€", "äöüß€"), ("äöüß€x", "äöüß€…")]
+        {
+            assert_eq!(one_line(text, 5), line);
+        }
     }
 }

@@ -88,7 +88,7 @@ impl Site {
     }
 
     /// The folders by both their faces.
-    pub(super) fn places(&self, builder: &OpenBuilder, layers: Root) -> Result<Places, PipelineError> {
+    fn places(&self, builder: &OpenBuilder, layers: Root) -> Result<Places, PipelineError> {
         let place = |path: &str, root: Root| Place { path: path.into(), root };
         let missing = || PipelineError::NoBuildpacks { folder: BUILDPACKS };
         Ok(Places {
@@ -137,6 +137,13 @@ impl Site {
         mounts.extend(self.volumes.iter().cloned());
         SandboxExecutor::new(root, mounts, bench.surroundings.init.clone())
     }
+}
+
+/// The same with the layers folder that the build works in; the rest stays, the folder of variables too.
+pub(super) fn with_layers(context: Context, root: Root) -> Context {
+    let Context { places, .. } = context;
+    let layers = Place { root, ..places.layers };
+    Context { places: Places { layers, ..places }, ..context }
 }
 
 /// The layers folder of a build: restored caches below, changes above.

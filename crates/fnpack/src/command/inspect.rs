@@ -2,6 +2,7 @@
 
 use fnpack_core::image::Image;
 use fnpack_core::inspect::Inspection;
+use fnpack_core::pipeline::one_line;
 use fnpack_core::reference::Reference;
 use serde::Serialize;
 
@@ -68,7 +69,12 @@ fn describe(named: &Named) -> String {
     for layer in &image.layers {
         table.pair(
             "layer",
-            &format!("{} {:>9}  {}", short(&layer.digest.hex()), bytes(layer.size), shortened(layer.created_by.as_deref().unwrap_or(""))),
+            &format!(
+                "{} {:>9}  {}",
+                short(&layer.digest.hex()),
+                bytes(layer.size),
+                one_line(layer.created_by.as_deref().unwrap_or(""), LONGEST_ENTRY)
+            ),
         );
     }
     for label in &image.damaged {
@@ -77,15 +83,8 @@ fn describe(named: &Named) -> String {
     table.render()
 }
 
-/// A history entry as one short line; the whole is in `-o json`.
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 80;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(&line)),
-        None => line,
-    }
-}
+/// How much of a history entry is shown; the whole is in `-o json`.
+const LONGEST_ENTRY: usize = 80;
 
 fn short(hex: &str) -> &str {
     hex.get(..12).unwrap_or(hex)
