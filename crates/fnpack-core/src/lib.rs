@@ -16,6 +16,7 @@ pub mod image;
 pub mod inspect;
 pub mod layers;
 pub mod lifecycle;
+pub mod package;
 pub mod pipeline;
 pub mod rebase;
 pub mod reference;
