@@ -17,6 +17,7 @@ pub mod inspect;
 pub mod layers;
 pub mod lifecycle;
 pub mod pipeline;
+pub mod project;
 pub mod rebase;
 pub mod reference;
 pub mod registry;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::cache::{BuildCache, LayersPlace};
+use super::cache::{BuildCache, CacheKeys, LayersPlace};
 use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
 use super::site::{LayersFolder, Site, with_layers};
@@ -18,6 +18,7 @@ use crate::lifecycle::detect::{self, Detected};
 use crate::lifecycle::export::{self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
 use crate::lifecycle::label::LifecycleMetadata;
 use crate::lifecycle::restore::{self, Restored};
+use crate::project::BuildpackChoice;
 use crate::reference::Reference;
 use crate::root::Root;
 use crate::source::Source;
@@ -34,6 +35,8 @@ pub struct BuildOptions {
     pub source: Source,
     /// The builder.
     pub builder: Reference,
+    /// The buildpacks, where they are not simply the builder's.
+    pub buildpacks: BuildpackChoice,
     /// The run image, instead of the builder's.
     pub run_image: Option<Reference>,
     /// Variables for the buildpacks.
@@ -88,7 +91,7 @@ pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, Pipe
     flow.announce(&detected);
 
     let keys = flow.cache_keys();
-    let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys) };
+    let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys.all()) };
     let restored = flow.decide_restore(&detected, &cache);
     let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench, &restored)?)?;
     let context = with_layers(context, layers.root()?);
@@ -104,7 +107,7 @@ pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, Pipe
 
     drop((context, syncing));
     let place = LayersPlace { upper: &layers.close(), scratch: &flow.site.scratch };
-    cache.after(bench, &built, &place, |buildpack, layer| diff_id_of(&exported, buildpack, layer))?.remember(bench, &keys)?;
+    cache.after(bench, &built, &place, |buildpack, layer| diff_id_of(&exported, buildpack, layer))?.remember(bench, &keys.own)?;
     Ok(Made::of(exported, Timings { detect: detecting.busy(), build: building.busy() }))
 }
 
@@ -121,7 +124,7 @@ struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// All questions about images and source first, so that a build which cannot succeed ends early.
     fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
-        let builder = OpenBuilder::open(bench, &options.builder, &options.target)?;
+        let builder = OpenBuilder::open(bench, &options.builder, &options.buildpacks, &options.target)?;
         let run_image = ChosenRunImage::choose(bench, options, &builder)?;
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
         let site = Site::prepare(bench, options, &builder)?;
@@ -140,10 +143,15 @@ impl<'a> Flow<'a> {
     }
 
     /// The image's own cache, and for its first build the newest of the same builder.
-    fn cache_keys(&self) -> Vec<String> {
-        let user = &self.builder.description.user;
+    fn cache_keys(&self) -> CacheKeys {
+        let (user, buildpacks) = (&self.builder.description.user, &self.builder.buildpacks);
         let key = |what: &str, name: &Reference| format!("{what} {} {}:{}", name.without_digest(), user.uid, user.gid);
-        vec![key("image", &self.options.name), key("builder", &self.options.builder)]
+        let (image, builder) = (key("image", &self.options.name), key("builder", &self.options.builder));
+        if buildpacks.identity.is_empty() {
+            return CacheKeys { own: vec![image, builder], lent: None };
+        }
+        let lent = (!buildpacks.replaces).then(|| builder.clone());
+        CacheKeys { own: vec![image, format!("{builder} with {}", buildpacks.identity.join(", "))], lent }
     }
 
     fn decide_restore(&self, detected: &Detected, cache: &BuildCache) -> Vec<Restored> {
