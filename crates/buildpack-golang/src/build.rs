@@ -5,16 +5,16 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use fnpack_artifact::golang::Elf;
+use fnpack_buildpack::{Variables, empty};
 use libcnb::Target;
 use serde::{Deserialize, Serialize};
 
 use crate::build_constraint::BuildTags;
 use crate::build_info::BuildInfo;
-use crate::elf;
 use crate::error::GolangError;
 use crate::go_command::{self, Go};
 use crate::inputs;
-use crate::platform::Variables;
 use crate::project::{self, Project, as_argument};
 use crate::settings::Settings;
 
@@ -70,8 +70,13 @@ pub(crate) fn build(request: &BuildRequest, say: &mut dyn FnMut(&str)) -> Result
         return Err(GolangError::Build { package: as_argument(package), output, proxy, cgo_files: project.cgo_files.clone() });
     }
     let binary = request.layers.function.join(BINARY);
-    let is_static = elf::is_static(&binary).map_err(GolangError::Take)?;
+    let is_static = is_static(&binary).map_err(GolangError::Take)?;
     Ok(Record { inputs, is_static, info: go.build_info(&binary)? })
+}
+
+/// What is no program at all is not static either.
+fn is_static(binary: &Path) -> io::Result<bool> {
+    Ok(Elf::read(&mut fs_err::File::open(binary)?)?.is_some_and(|elf| elf.is_static()))
 }
 
 fn find(request: &BuildRequest) -> Result<Project, GolangError> {
@@ -154,20 +159,11 @@ fn unchanged(request: &BuildRequest, inputs: &str) -> Option<Record> {
 }
 
 /// Empties the application folder, dot files too, and puts the binary there.
-pub(crate) fn leave_only_the_function(request: &BuildRequest) -> Result<PathBuf, GolangError> {
+pub(crate) fn leave_only_the_function(request: &BuildRequest) -> Result<(), GolangError> {
     let artifact = request.application.join(&request.settings.function_name);
     empty(&request.application).map_err(GolangError::Take)?;
     fs_err::copy(request.layers.function.join(BINARY), &artifact).map_err(GolangError::Take)?;
-    fs_err::set_permissions(&artifact, PermissionsExt::from_mode(0o755)).map_err(GolangError::Take)?;
-    Ok(artifact)
-}
-
-fn empty(folder: &Path) -> io::Result<()> {
-    for entry in fs_err::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() { fs_err::remove_dir_all(entry.path())? } else { fs_err::remove_file(entry.path())? }
-    }
-    Ok(())
+    fs_err::set_permissions(&artifact, PermissionsExt::from_mode(0o755)).map_err(GolangError::Take)
 }
 
 #[cfg(test)]

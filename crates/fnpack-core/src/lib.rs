@@ -9,6 +9,7 @@
 pub mod accounts;
 pub mod archive;
 pub mod builder;
+pub mod check;
 pub mod digest;
 pub mod dockerfile;
 pub mod executor;

@@ -8,12 +8,13 @@ use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
 use super::site::{LayersFolder, Site, with_layers};
 use super::{PipelineError, Volume, Workbench};
+use crate::check::{self, Finding};
 use crate::executor::Network;
 use crate::image::Image;
 use crate::layers::{Compression, Entry, Owner};
 use crate::lifecycle::build;
 use crate::lifecycle::built::Built;
-use crate::lifecycle::context::Place;
+use crate::lifecycle::context::{Context, Place};
 use crate::lifecycle::detect::{self, Detected};
 use crate::lifecycle::export::{self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
 use crate::lifecycle::label::LifecycleMetadata;
@@ -70,6 +71,8 @@ pub struct Made {
     pub added: usize,
     /// Where the time went.
     pub timings: Timings,
+    /// What is probably not meant.
+    pub findings: Vec<Finding>,
 }
 
 /// How long the buildpacks ran; the rest of a build's time is fnpack's own.
@@ -83,32 +86,69 @@ pub struct Timings {
 
 /// Builds a function image and puts it into the store.
 pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, PipelineError> {
-    let flow = Flow::open(bench, options)?;
-    let context = flow.site.context(bench, options, &flow.builder, &flow.run_image.image)?;
-
-    let detecting = flow.site.detecting(bench, &flow.builder);
-    let detected = detect::detect(&context, &flow.builder.order(), &detecting)?;
-    flow.announce(&detected);
-
-    let keys = flow.cache_keys();
-    let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys.all()) };
-    let restored = flow.decide_restore(&detected, &cache);
-    let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench, &restored)?)?;
-    let context = with_layers(context, layers.root()?);
-    restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
-
-    let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
-    let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
-
+    let mut finished = Finished::of(bench, options)?;
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
-    let exported = flow.export(&context.places.layers, &built)?;
+    let exported = finished.flow.export(&finished.context.places.layers, &finished.built)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
+    drop(syncing);
+    let findings = std::mem::take(&mut finished.findings);
+    let timings = finished.keep_caches(|buildpack, layer| diff_id_of(&exported, buildpack, layer))?;
+    Ok(Made::of(exported, timings, findings))
+}
 
-    drop((context, syncing));
-    let place = LayersPlace { upper: &layers.close(), scratch: &flow.site.scratch };
-    cache.after(bench, &built, &place, |buildpack, layer| diff_id_of(&exported, buildpack, layer))?.remember(bench, &keys.own)?;
-    Ok(Made::of(exported, Timings { detect: detecting.busy(), build: building.busy() }))
+/// Detect and build are over: the application folder holds the function. An image or a package is made of it.
+pub(super) struct Finished<'a> {
+    flow: Flow<'a>,
+    context: Context,
+    layers: LayersFolder,
+    cache: BuildCache,
+    keys: CacheKeys,
+    timings: Timings,
+    /// What of it will have no effect where functions run.
+    findings: Vec<Finding>,
+    /// What the buildpacks said.
+    pub(super) built: Built,
+}
+
+impl<'a> Finished<'a> {
+    /// Runs detect and build.
+    pub(super) fn of(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
+        let flow = Flow::open(bench, options)?;
+        let context = flow.site.context(bench, options, &flow.builder, &flow.run_image.image)?;
+
+        let detecting = flow.site.detecting(bench, &flow.builder);
+        let detected = detect::detect(&context, &flow.builder.order(), &detecting)?;
+        flow.announce(&detected);
+
+        let keys = flow.cache_keys();
+        let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys.all()) };
+        let restored = flow.decide_restore(&detected, &cache);
+        let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench, &restored)?)?;
+        let context = with_layers(context, layers.root()?);
+        restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
+
+        let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
+        let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
+        let timings = Timings { detect: detecting.busy(), build: building.busy() };
+        let findings = check::without_launcher(&built, &context.places.layers.root)?;
+        Ok(Self { flow, context, layers, cache, keys, timings, findings, built })
+    }
+
+    /// The application folder as the buildpacks left it.
+    pub(super) fn app(&self) -> Result<Root, PipelineError> {
+        Ok(Root::open(self.flow.site.app())?)
+    }
+
+    /// Keeps the cached layers for the next build; `sha` gives the diff ID of one that is also in the image.
+    pub(super) fn keep_caches(self, sha: impl Fn(&str, &str) -> Option<String>) -> Result<Timings, PipelineError> {
+        let Self { flow, context, layers, cache, keys, timings, built, .. } = self;
+        // The folder is held open by the context, and a mount in use does not end.
+        drop(context);
+        let place = LayersPlace { upper: &layers.close(), scratch: &flow.site.scratch };
+        cache.after(flow.bench, &built, &place, sha)?.remember(flow.bench, &keys.own)?;
+        Ok(timings)
+    }
 }
 
 /// A build on its way: what it stands on.
@@ -200,9 +240,9 @@ impl<'a> Flow<'a> {
 }
 
 impl Made {
-    fn of(exported: Exported, timings: Timings) -> Self {
+    fn of(exported: Exported, timings: Timings, findings: Vec<Finding>) -> Self {
         let added = exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New).count();
-        Self { reused: exported.layers.len() - added, added, image: exported.image, timings }
+        Self { reused: exported.layers.len() - added, added, image: exported.image, timings, findings }
     }
 }
 
