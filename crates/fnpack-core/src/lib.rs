@@ -9,6 +9,7 @@
 pub mod accounts;
 pub mod archive;
 pub mod builder;
+pub mod check;
 pub mod digest;
 pub mod dockerfile;
 pub mod executor;
@@ -18,6 +19,7 @@ pub mod layers;
 pub mod lifecycle;
 pub mod package;
 pub mod pipeline;
+pub mod project;
 pub mod rebase;
 pub mod reference;
 pub mod registry;
