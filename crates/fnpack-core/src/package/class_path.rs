@@ -11,15 +11,14 @@ const LONGEST_MANIFEST: u64 = 4 << 20;
 
 /// The names of a jar's `Class-Path`, relative to the jar. A manifest that cannot be read names none.
 pub(super) fn class_path(jar: &Path) -> Vec<String> {
+    manifest(jar).map(|text| of_manifest(&text)).unwrap_or_default()
+}
+
+fn manifest(jar: &Path) -> Option<String> {
+    let mut archive = ZipArchive::new(File::open(jar).ok()?).ok()?;
     let mut text = String::new();
-    let read = || {
-        let mut archive = ZipArchive::new(File::open(jar).ok()?).ok()?;
-        archive.by_name("META-INF/MANIFEST.MF").ok()?.take(LONGEST_MANIFEST).read_to_string(&mut text).ok()
-    };
-    if read().is_none() {
-        return Vec::new();
-    }
-    of_manifest(&text)
+    archive.by_name("META-INF/MANIFEST.MF").ok()?.take(LONGEST_MANIFEST).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// Lines of a manifest are cut at 72 bytes and go on after a blank; the main section ends with an empty line.
