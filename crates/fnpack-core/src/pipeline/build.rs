@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fnpack_artifact::Facts;
+
 use super::cache::{BuildCache, LayersPlace};
 use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
@@ -20,6 +22,7 @@ use crate::lifecycle::label::LifecycleMetadata;
 use crate::lifecycle::restore::{self, Restored};
 use crate::reference::Reference;
 use crate::root::Root;
+use crate::runner::RunnerFacts;
 use crate::source::Source;
 use crate::target::Target;
 
@@ -81,7 +84,7 @@ pub struct Timings {
 /// Builds a function image and puts it into the store.
 pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, PipelineError> {
     let flow = Flow::open(bench, options)?;
-    let context = flow.site.context(bench, options, &flow.builder, &flow.run_image.image)?;
+    let context = flow.site.context(bench, options, &flow.builder, &flow.runner)?;
 
     let detecting = flow.site.detecting(bench, &flow.builder);
     let detected = detect::detect(&context, &flow.builder.order(), &detecting)?;
@@ -96,6 +99,7 @@ pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, Pipe
 
     let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
     let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
+    flow.require_fit(&built)?;
 
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
@@ -114,6 +118,7 @@ struct Flow<'a> {
     options: &'a BuildOptions,
     builder: OpenBuilder,
     run_image: ChosenRunImage,
+    runner: RunnerFacts,
     previous: Option<Image>,
     site: Site,
 }
@@ -123,9 +128,10 @@ impl<'a> Flow<'a> {
     fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
         let builder = OpenBuilder::open(bench, &options.builder, &options.target)?;
         let run_image = ChosenRunImage::choose(bench, options, &builder)?;
+        let runner = bench.runner_facts(&run_image.image)?;
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
-        let site = Site::prepare(bench, options, &builder)?;
-        Ok(Self { bench, options, builder, run_image, previous, site })
+        let site = Site::prepare(bench, options, &builder, &runner)?;
+        Ok(Self { bench, options, builder, run_image, runner, previous, site })
     }
 
     fn announce(&self, detected: &Detected) {
@@ -137,6 +143,16 @@ impl<'a> Flow<'a> {
                 self.bench.report.detail(&format!("[{}] {line}", result.module));
             }
         }
+    }
+
+    /// What the buildpacks say of the function must fit the run image.
+    fn require_fit(&self, built: &Built) -> Result<(), PipelineError> {
+        let label = |key: &str| built.labels.iter().rev().find(|label| label.key == key).map(|label| label.value.as_str());
+        let misfits = Facts::from_labels(label).map(|function| self.runner.fits(&function)).unwrap_or_default();
+        if misfits.is_empty() {
+            return Ok(());
+        }
+        Err(PipelineError::Misfit { function: self.options.name.familiar(), run_image: self.run_image.reference.familiar(), misfits })
     }
 
     /// The image's own cache, and for its first build the newest of the same builder.
