@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fnpack_artifact::Facts;
+
 use super::cache::{BuildCache, CacheKeys, LayersPlace};
 use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
@@ -16,12 +18,13 @@ use crate::lifecycle::build;
 use crate::lifecycle::built::Built;
 use crate::lifecycle::context::{Context, Place};
 use crate::lifecycle::detect::{self, Detected};
-use crate::lifecycle::export::{self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
+use crate::lifecycle::export::{ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
 use crate::lifecycle::label::LifecycleMetadata;
 use crate::lifecycle::restore::{self, Restored};
 use crate::project::BuildpackChoice;
 use crate::reference::Reference;
 use crate::root::Root;
+use crate::runner::RunnerFacts;
 use crate::source::Source;
 use crate::target::Target;
 
@@ -115,7 +118,7 @@ impl<'a> Finished<'a> {
     /// Runs detect and build.
     pub(super) fn of(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
         let flow = Flow::open(bench, options)?;
-        let context = flow.site.context(bench, options, &flow.builder, &flow.run_image.image)?;
+        let context = flow.site.context(bench, options, &flow.builder, &flow.runner)?;
 
         let detecting = flow.site.detecting(bench, &flow.builder);
         let detected = detect::detect(&context, &flow.builder.order(), &detecting)?;
@@ -130,6 +133,9 @@ impl<'a> Finished<'a> {
 
         let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
         let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
+        if let Some(function) = facts(&built) {
+            flow.runner.require_fit(&function, &options.name, &flow.run_image.reference)?;
+        }
         let timings = Timings { detect: detecting.busy(), build: building.busy() };
         let findings = check::without_launcher(&built, &context.places.layers.root)?;
         Ok(Self { flow, context, layers, cache, keys, timings, findings, built })
@@ -157,6 +163,7 @@ struct Flow<'a> {
     options: &'a BuildOptions,
     builder: OpenBuilder,
     run_image: ChosenRunImage,
+    runner: RunnerFacts,
     previous: Option<Image>,
     site: Site,
 }
@@ -166,9 +173,10 @@ impl<'a> Flow<'a> {
     fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
         let builder = OpenBuilder::open(bench, &options.builder, &options.buildpacks, &options.target)?;
         let run_image = ChosenRunImage::choose(bench, options, &builder)?;
+        let runner = bench.runner_facts(&run_image.image)?;
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
-        let site = Site::prepare(bench, options, &builder)?;
-        Ok(Self { bench, options, builder, run_image, previous, site })
+        let site = Site::prepare(bench, options, &builder, &runner)?;
+        Ok(Self { bench, options, builder, run_image, runner, previous, site })
     }
 
     fn announce(&self, detected: &Detected) {
@@ -229,21 +237,20 @@ impl<'a> Flow<'a> {
             source_date_epoch: self.options.created,
             compression: Compression::Gzip,
         };
-        let known = |diff_id: &_| self.bench.known_layer(diff_id);
-        let exported = export::export(&input, Blobs { sink: &self.bench.store, known: &known })?;
-        for new in exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New) {
-            let layer = exported.image.layers().iter().find(|layer| layer.diff_id == new.diff_id);
-            layer.map(|layer| self.bench.remember_layer(layer)).transpose()?;
-        }
-        Ok(exported)
+        self.bench.export(&input)
     }
 }
 
 impl Made {
-    fn of(exported: Exported, timings: Timings, findings: Vec<Finding>) -> Self {
+    pub(super) fn of(exported: Exported, timings: Timings, findings: Vec<Finding>) -> Self {
         let added = exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New).count();
         Self { reused: exported.layers.len() - added, added, image: exported.image, timings, findings }
     }
+}
+
+/// What the buildpacks say of the function; later labels win.
+pub(super) fn facts(built: &Built) -> Option<Facts> {
+    Facts::from_labels(|key| built.labels.iter().rev().find(|label| label.key == key).map(|label| label.value.as_str()))
 }
 
 /// The diff ID of a buildpack's layer, if it is in the image.
