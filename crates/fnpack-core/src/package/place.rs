@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use fnpack_artifact::Facts;
+use fnpack_artifact::java::{JarError, thin_jar};
 use fs_err::File;
 
 use super::class_path::{below, class_path};
@@ -56,6 +57,15 @@ pub enum PlaceError {
         #[source]
         source: UnzipError,
     },
+    /// A jar could not be written anew without what runners bring.
+    #[error("cannot leave out of `{}` what every runner brings", path.display())]
+    Strip {
+        /// The jar.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: JarError,
+    },
     /// A thin jar whose dependencies are not there.
     #[error("`{}` needs jars that are not beside it: {}", path.display(), missing.join(", "))]
     ClassPath {
@@ -80,7 +90,7 @@ pub fn place(artifact: &Artifact, app: &Root, at: &Path, scratch: &Root) -> Resu
     let (name, slices) = match artifact.kind {
         Kind::GoProgram => (copy(&artifact.path, app, "function", 0o755)?, Vec::new()),
         Kind::Nar => (copy(&artifact.path, app, "function.nar", 0o644)?, Vec::new()),
-        Kind::Jar => place_jar(&artifact.path, app)?,
+        Kind::Jar => place_jar(artifact, app)?,
         Kind::PythonModule => {
             let stem = artifact.path.file_stem().unwrap_or_default().to_string_lossy();
             (copy(&artifact.path, app, &format!("{stem}.py"), 0o644)?, Vec::new())
@@ -109,7 +119,8 @@ fn copy(from: &Path, app: &Root, name: &str, mode: u32) -> Result<PathBuf, Place
 }
 
 /// A jar, and the jars that its manifest names: those are the part that seldom changes.
-fn place_jar(jar: &Path, app: &Root) -> Result<(PathBuf, Vec<Slice>), PlaceError> {
+fn place_jar(artifact: &Artifact, app: &Root) -> Result<(PathBuf, Vec<Slice>), PlaceError> {
+    let jar = &artifact.path;
     let folder = jar.parent().unwrap_or(Path::new(""));
     let named: Vec<(String, Option<PathBuf>)> = class_path(jar).into_iter().map(|name| (name.clone(), below(&name))).collect();
     let is_there = |path: &Option<PathBuf>| path.as_ref().is_some_and(|path| folder.join(path).is_file());
@@ -122,7 +133,13 @@ fn place_jar(jar: &Path, app: &Root) -> Result<(PathBuf, Vec<Slice>), PlaceError
         copy(&folder.join(library), app, library, 0o644)?;
     }
     let slices = if libraries.is_empty() { Vec::new() } else { vec![Slice { paths: libraries }] };
-    Ok((copy(jar, app, "function.jar", 0o644)?, slices))
+    if !artifact.strip_provided {
+        return Ok((copy(jar, app, "function.jar", 0o644)?, slices));
+    }
+    let class_path: Vec<String> = slices.iter().flat_map(|slice| slice.paths.clone()).collect();
+    thin_jar(jar, &class_path, true, &app.proc_path().join("function.jar")).map_err(|source| PlaceError::Strip { path: jar.clone(), source })?;
+    app.chmod("function.jar", 0o644)?;
+    Ok(("function.jar".into(), slices))
 }
 
 /// Unpacks wheels, then the own code over them; gives the slice with what the wheels brought.
