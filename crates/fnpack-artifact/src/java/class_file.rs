@@ -31,7 +31,7 @@ impl ClassFile {
         let class = Class::new(bytes)?;
         let pool = class.pool();
         let flags = class.access_flags();
-        let name_of = |index| -> Result<String, DecodeError> { Ok(text(pool.retrieve::<cpool::Index<cpool::Class<'_>>>(index)?.name)) };
+        let name_of = |index: cpool::Index<cpool::Class<'_>>| pool.retrieve(index).map(|class| text(class.name));
         let signature = class.attributes().find_attribute::<Signature<'_>>(pool)?;
         Ok(Self {
             name: name_of(class.this_class())?,
@@ -57,7 +57,7 @@ fn has_constructor(class: &Class<'_>, pool: &ConstantPool<'_>) -> Result<bool, D
 
 fn is_constructor(method: &Method<'_>, pool: &ConstantPool<'_>) -> Result<bool, DecodeError> {
     let is_public = method.access_flags().contains(AccessFlags::PUBLIC);
-    let named = |index, name: &[u8]| -> Result<bool, DecodeError> { Ok(pool.retrieve(index)?.as_bytes() == name) };
+    let named = |index: cpool::Index<cpool::Utf8<'_>>, name: &[u8]| pool.retrieve(index).map(|text| text.as_bytes() == name);
     Ok(is_public && named(method.name(), b"<init>")? && named(method.descriptor(), b"()V")?)
 }
 
