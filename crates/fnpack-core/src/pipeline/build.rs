@@ -1,12 +1,14 @@
 //! Function source to a function image: the whole flow.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::cache::{BuildCache, LayersPlace};
+use super::builder_folder::BuilderChoice;
+use super::cache::BuildCache;
+use super::layers_folder::LayersFolder;
 use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
-use super::site::{LayersFolder, Site, with_layers};
+use super::site::{LAYERS, Site, with_layers};
 use super::{PipelineError, Volume, Workbench};
 use crate::executor::Network;
 use crate::image::Image;
@@ -32,8 +34,8 @@ pub struct BuildOptions {
     pub tags: Vec<Reference>,
     /// The function.
     pub source: Source,
-    /// The builder.
-    pub builder: Reference,
+    /// The builder, and with it how commands are run.
+    pub builder: BuilderChoice,
     /// The run image, instead of the builder's.
     pub run_image: Option<Reference>,
     /// Variables for the buildpacks.
@@ -109,18 +111,19 @@ impl<'a> Finished<'a> {
         let context = flow.site.context(bench, options, &flow.builder, &flow.run_image.image)?;
 
         let detecting = flow.site.detecting(bench, &flow.builder);
-        let detected = detect::detect(&context, &flow.builder.order(), &detecting)?;
+        let detected = detect::detect(&context, &flow.builder.order(), detecting.as_ref())?;
         flow.announce(&detected);
 
         let keys = flow.cache_keys();
         let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys) };
         let restored = flow.decide_restore(&detected, &cache);
-        let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench, &restored)?)?;
+        let cache = cache.only(&restored);
+        let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench)?)?;
         let context = with_layers(context, layers.root()?);
         restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
 
         let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
-        let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
+        let built = build::build(&context, &detected.group, &detected.plan, building.as_ref(), &mut ReportedOutput(bench.report))?;
         let timings = Timings { detect: detecting.busy(), build: building.busy() };
         Ok(Self { flow, context, layers, cache, keys, timings, built })
     }
@@ -135,7 +138,7 @@ impl<'a> Finished<'a> {
         let Self { flow, context, layers, cache, keys, timings, built } = self;
         // The folder is held open by the context, and a mount in use does not end.
         drop(context);
-        let place = LayersPlace { upper: &layers.close(), scratch: &flow.site.scratch };
+        let place = layers.close(&flow.site.scratch);
         cache.after(flow.bench, &built, &place, sha)?.remember(flow.bench, &keys)?;
         Ok(timings)
     }
@@ -175,8 +178,12 @@ impl<'a> Flow<'a> {
     /// The image's own cache, and for its first build the newest of the same builder.
     fn cache_keys(&self) -> Vec<String> {
         let user = &self.builder.description.user;
-        let key = |what: &str, name: &Reference| format!("{what} {} {}:{}", name.without_digest(), user.uid, user.gid);
-        vec![key("image", &self.options.name), key("builder", &self.options.builder)]
+        let key = |what: &str, name: String| format!("{what} {name} {}:{}", user.uid, user.gid);
+        let (image, builder) = (self.options.name.without_digest().to_string(), self.options.builder.cache_key());
+        match &self.options.builder {
+            BuilderChoice::Image(_) => vec![key("image", image), key("builder", builder)],
+            BuilderChoice::Folder(_) => vec![key(&format!("image {builder}"), image), key("builder", builder)],
+        }
     }
 
     fn decide_restore(&self, detected: &Detected, cache: &BuildCache) -> Vec<Restored> {
@@ -188,6 +195,7 @@ impl<'a> Flow<'a> {
         let user = self.builder.description.user;
         let owner = Owner { uid: user.uid, gid: user.gid };
         let app = Root::open(self.site.app())?;
+        self.site.search_for_leaks(self.bench, built, (&layers.root, &app))?;
         let app_dir = &self.options.app_dir;
         let program = self.builder.launcher()?;
         let run_image = &self.run_image;
@@ -197,7 +205,7 @@ impl<'a> Flow<'a> {
             run_image: RunImage { image: &run_image.image, extended: None, reference: &reference, names: run_image.names.clone() },
             previous: self.previous.as_ref(),
             built,
-            layers: Folder { root: &layers.root, at: &layers.path, parents: Vec::new() },
+            layers: Folder { root: &layers.root, at: Path::new(LAYERS), parents: Vec::new() },
             // The folders above are the build's too: its runners have them so, and a layer must not take them away.
             app: Folder { root: &app, at: app_dir, parents: Entry::parents_of(app_dir, 0o755, owner) },
             owner,
