@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::builder_folder::BuilderChoice;
-use super::cache::BuildCache;
+use super::cache::{BuildCache, CacheKeys};
 use super::layers_folder::LayersFolder;
 use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
 use super::site::{LAYERS, Site, with_layers};
 use super::{PipelineError, Volume, Workbench};
+use crate::check::{self, Finding};
 use crate::executor::Network;
 use crate::image::Image;
 use crate::layers::{Compression, Entry, Owner};
@@ -20,6 +21,7 @@ use crate::lifecycle::detect::{self, Detected};
 use crate::lifecycle::export::{self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
 use crate::lifecycle::label::LifecycleMetadata;
 use crate::lifecycle::restore::{self, Restored};
+use crate::project::BuildpackChoice;
 use crate::reference::Reference;
 use crate::root::Root;
 use crate::source::Source;
@@ -36,6 +38,8 @@ pub struct BuildOptions {
     pub source: Source,
     /// The builder, and with it how commands are run.
     pub builder: BuilderChoice,
+    /// The buildpacks, where they are not simply the builder's.
+    pub buildpacks: BuildpackChoice,
     /// The run image, instead of the builder's.
     pub run_image: Option<Reference>,
     /// Variables for the buildpacks.
@@ -69,6 +73,8 @@ pub struct Made {
     pub added: usize,
     /// Where the time went.
     pub timings: Timings,
+    /// What is probably not meant.
+    pub findings: Vec<Finding>,
 }
 
 /// How long the buildpacks ran; the rest of a build's time is fnpack's own.
@@ -82,14 +88,15 @@ pub struct Timings {
 
 /// Builds a function image and puts it into the store.
 pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, PipelineError> {
-    let finished = Finished::of(bench, options)?;
+    let mut finished = Finished::of(bench, options)?;
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
     let exported = finished.flow.export(&finished.context.places.layers, &finished.built)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
     drop(syncing);
+    let findings = std::mem::take(&mut finished.findings);
     let timings = finished.keep_caches(|buildpack, layer| diff_id_of(&exported, buildpack, layer))?;
-    Ok(Made::of(exported, timings))
+    Ok(Made::of(exported, timings, findings))
 }
 
 /// Detect and build are over: the application folder holds the function. An image or a package is made of it.
@@ -98,8 +105,10 @@ pub(super) struct Finished<'a> {
     context: Context,
     layers: LayersFolder,
     cache: BuildCache,
-    keys: Vec<String>,
+    keys: CacheKeys,
     timings: Timings,
+    /// What of it will have no effect where functions run.
+    findings: Vec<Finding>,
     /// What the buildpacks said.
     pub(super) built: Built,
 }
@@ -115,7 +124,7 @@ impl<'a> Finished<'a> {
         flow.announce(&detected);
 
         let keys = flow.cache_keys();
-        let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys) };
+        let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys.all()) };
         let restored = flow.decide_restore(&detected, &cache);
         let cache = cache.only(&restored);
         let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench)?)?;
@@ -125,7 +134,8 @@ impl<'a> Finished<'a> {
         let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
         let built = build::build(&context, &detected.group, &detected.plan, building.as_ref(), &mut ReportedOutput(bench.report))?;
         let timings = Timings { detect: detecting.busy(), build: building.busy() };
-        Ok(Self { flow, context, layers, cache, keys, timings, built })
+        let findings = check::without_launcher(&built, &context.places.layers.root)?;
+        Ok(Self { flow, context, layers, cache, keys, timings, findings, built })
     }
 
     /// The application folder as the buildpacks left it.
@@ -135,11 +145,11 @@ impl<'a> Finished<'a> {
 
     /// Keeps the cached layers for the next build; `sha` gives the diff ID of one that is also in the image.
     pub(super) fn keep_caches(self, sha: impl Fn(&str, &str) -> Option<String>) -> Result<Timings, PipelineError> {
-        let Self { flow, context, layers, cache, keys, timings, built } = self;
+        let Self { flow, context, layers, cache, keys, timings, built, .. } = self;
         // The folder is held open by the context, and a mount in use does not end.
         drop(context);
         let place = layers.close(&flow.site.scratch);
-        cache.after(flow.bench, &built, &place, sha)?.remember(flow.bench, &keys)?;
+        cache.after(flow.bench, &built, &place, sha)?.remember(flow.bench, &keys.own)?;
         Ok(timings)
     }
 }
@@ -157,7 +167,7 @@ struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// All questions about images and source first, so that a build which cannot succeed ends early.
     fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
-        let builder = OpenBuilder::open(bench, &options.builder, &options.target)?;
+        let builder = OpenBuilder::open(bench, options)?;
         let run_image = ChosenRunImage::choose(bench, options, &builder)?;
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
         let site = Site::prepare(bench, options, &builder)?;
@@ -176,14 +186,17 @@ impl<'a> Flow<'a> {
     }
 
     /// The image's own cache, and for its first build the newest of the same builder.
-    fn cache_keys(&self) -> Vec<String> {
-        let user = &self.builder.description.user;
-        let key = |what: &str, name: String| format!("{what} {name} {}:{}", user.uid, user.gid);
-        let (image, builder) = (self.options.name.without_digest().to_string(), self.options.builder.cache_key());
-        match &self.options.builder {
-            BuilderChoice::Image(_) => vec![key("image", image), key("builder", builder)],
-            BuilderChoice::Folder(_) => vec![key(&format!("image {builder}"), image), key("builder", builder)],
+    fn cache_keys(&self) -> CacheKeys {
+        let (user, buildpacks) = (&self.builder.description.user, &self.builder.buildpacks);
+        let key = |what: &str, name: &str| format!("{what} {name} {}:{}", user.uid, user.gid);
+        let kind = self.options.builder.cache_kind();
+        let image = key(&format!("{kind}image"), &self.options.name.without_digest().to_string());
+        let builder = key(&format!("{kind}builder"), &self.options.builder.cache_name());
+        if buildpacks.identity.is_empty() {
+            return CacheKeys { own: vec![image, builder], lent: None };
         }
+        let lent = (!buildpacks.replaces).then(|| builder.clone());
+        CacheKeys { own: vec![image, format!("{builder} with {}", buildpacks.identity.join(", "))], lent }
     }
 
     fn decide_restore(&self, detected: &Detected, cache: &BuildCache) -> Vec<Restored> {
@@ -233,9 +246,9 @@ impl<'a> Flow<'a> {
 }
 
 impl Made {
-    fn of(exported: Exported, timings: Timings) -> Self {
+    fn of(exported: Exported, timings: Timings, findings: Vec<Finding>) -> Self {
         let added = exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New).count();
-        Self { reused: exported.layers.len() - added, added, image: exported.image, timings }
+        Self { reused: exported.layers.len() - added, added, image: exported.image, timings, findings }
     }
 }
 

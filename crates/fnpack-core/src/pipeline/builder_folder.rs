@@ -32,21 +32,21 @@ pub enum BuilderChoice {
 /// A builder's root file system on this machine.
 #[derive(Debug, Clone)]
 pub struct BuilderFolder {
-    /// What it is part of.
-    pub ground: Ground,
+    /// How commands run in it.
+    pub executor: LocalExecutor,
     /// Where it is, absolute.
     pub root: PathBuf,
     /// The environment that a builder image's config would give.
     pub environment: Variables,
 }
 
-/// What plain processes run on.
+/// How commands are run without sandboxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ground {
-    /// A builder's container, which we are in.
-    Container,
-    /// The machine with its own toolchains.
-    Machine,
+pub enum LocalExecutor {
+    /// In the builder's container that we are in.
+    Here,
+    /// On the machine, with its own toolchains.
+    Host,
 }
 
 /// Why a folder cannot be used as a builder.
@@ -66,12 +66,12 @@ pub enum BuilderFolderError {
     User(#[from] DescriptionError),
 }
 
-impl Ground {
-    /// The executor's name.
-    pub fn executor(self) -> &'static str {
+impl LocalExecutor {
+    /// What users call it.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Container => "here",
-            Self::Machine => "host",
+            Self::Here => "here",
+            Self::Host => "host",
         }
     }
 }
@@ -85,11 +85,19 @@ impl BuilderChoice {
         }
     }
 
-    /// What caches are kept by: what was made at other paths or with other toolchains is of no use.
-    pub(super) fn cache_key(&self) -> String {
+    /// What names of caches begin with: what was made at other paths or with other toolchains is of no use.
+    pub(super) fn cache_kind(&self) -> String {
+        match self {
+            Self::Image(_) => String::new(),
+            Self::Folder(folder) => format!("{} ", folder.executor.name()),
+        }
+    }
+
+    /// What caches of the builder are called by.
+    pub(super) fn cache_name(&self) -> String {
         match self {
             Self::Image(name) => name.without_digest().to_string(),
-            Self::Folder(folder) => folder.ground.executor().to_owned(),
+            Self::Folder(folder) => folder.name().to_owned(),
         }
     }
 }
@@ -107,9 +115,9 @@ impl BuilderFolder {
     }
 
     pub(super) fn name(&self) -> &'static str {
-        match self.ground {
-            Ground::Container => "this container",
-            Ground::Machine => "fnpack's own buildpacks",
+        match self.executor {
+            LocalExecutor::Here => "this container",
+            LocalExecutor::Host => "fnpack's own buildpacks",
         }
     }
 
@@ -167,7 +175,7 @@ mod tests {
             root.write(path, text.as_bytes(), 0o644).unwrap();
         }
         let environment = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
-        let builder = BuilderFolder { ground: Ground::Container, root: temporary.path().to_owned(), environment };
+        let builder = BuilderFolder { executor: LocalExecutor::Here, root: temporary.path().to_owned(), environment };
         let described = builder.describe(&root).map_err(|error| error.to_string());
         (temporary, described)
     }

@@ -6,6 +6,7 @@
 mod build;
 mod builder_folder;
 mod builders;
+mod buildpacks;
 mod cache;
 mod copies;
 mod dockerfile;
@@ -23,8 +24,9 @@ mod surroundings;
 use fnpack_sandbox::OverlayXattr;
 
 pub use build::{BuildOptions, Made, Timings, build};
-pub use builder_folder::{BuilderChoice, BuilderFolder, BuilderFolderError, Ground};
+pub use builder_folder::{BuilderChoice, BuilderFolder, BuilderFolderError, LocalExecutor};
 pub use builders::{BuilderParts, create as create_builder};
+pub use buildpacks::ChoiceError;
 pub use dockerfile::build as build_dockerfile;
 pub use images::FindError;
 pub use leaks::LeakError;
@@ -72,6 +74,8 @@ pub enum PipelineError {
     #[error(transparent)]
     Leak(#[from] LeakError),
     #[error(transparent)]
+    Choice(#[from] Box<ChoiceError>),
+    #[error(transparent)]
     Load(#[from] crate::builder::LoadError),
     #[error(transparent)]
     Create(#[from] Box<crate::builder::CreateError>),
@@ -103,7 +107,7 @@ pub enum PipelineError {
     /// Its programs would not run on the target.
     #[error("the builder is made for {own}, not for {target}")]
     BuilderOfOtherTarget { target: Target, own: Target },
-    /// Without namespaces there is nothing that could be mounted, or kept from a network.
+    /// Without namespaces nothing can be mounted, or kept from a network.
     #[error("the executor `{executor}` cannot {what}")]
     NotIsolated { executor: &'static str, what: String },
     /// It does not say what to build for.

@@ -6,6 +6,7 @@ use fnpack_sandbox::Overlay;
 
 use super::build::BuildOptions;
 use super::builder_folder::{BuilderChoice, BuilderFolder};
+use super::buildpacks::{ChosenBuildpacks, Host};
 use super::{FindError, PipelineError, Workbench};
 use crate::builder::BuilderDescription;
 use crate::image::Image;
@@ -25,12 +26,13 @@ use crate::target::Target;
 const LARGEST_LAUNCHER: u64 = 64 << 20;
 const LARGEST_OS_RELEASE: u64 = 64 << 10;
 
-/// A builder whose files are at hand.
+/// A builder whose files are at hand, with the buildpacks that a build adds to it.
 #[derive(Debug)]
 pub(super) struct OpenBuilder {
     pub(super) description: BuilderDescription,
     /// Its layers, unpacked; none if it is a folder of this machine.
     pub(super) snapshot: Option<Snapshot>,
+    pub(super) buildpacks: ChosenBuildpacks,
     /// The newest version that both its launcher and fnpack speak.
     pub(super) api: PlatformApi,
     /// The environment that its config gives.
@@ -42,37 +44,49 @@ pub(super) struct OpenBuilder {
 }
 
 impl OpenBuilder {
-    pub(super) fn open(bench: &Workbench<'_>, choice: &BuilderChoice, target: &Target) -> Result<Self, PipelineError> {
-        match choice {
-            BuilderChoice::Image(name) => Self::unpack(bench, name, target),
-            BuilderChoice::Folder(folder) => Self::of_folder(folder, target),
+    pub(super) fn open(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Self, PipelineError> {
+        match &options.builder {
+            BuilderChoice::Image(name) => Self::unpack(bench, name, options),
+            BuilderChoice::Folder(folder) => Self::of_folder(folder, options),
         }
     }
 
-    fn unpack(bench: &Workbench<'_>, name: &Reference, target: &Target) -> Result<Self, PipelineError> {
-        let image = bench.find(name, target)?;
+    fn unpack(bench: &Workbench<'_>, name: &Reference, options: &BuildOptions) -> Result<Self, PipelineError> {
+        let image = bench.find(name, &options.target)?;
         let description = BuilderDescription::of(&image, &name.familiar())?;
         let api = common_api(&name.familiar(), &description)?;
+        let host = Host { name, image: &image, description: &description };
+        let buildpacks = ChosenBuildpacks::open(bench, &options.buildpacks, &host).map_err(Box::new)?;
         let snapshot = bench.unpack(&image)?;
-        let overlay = Overlay { lowers: snapshot.lowers().to_vec(), upper: None, xattr: bench.xattr };
+        let overlay = Overlay { lowers: lowers(&buildpacks, &snapshot), upper: None, xattr: bench.xattr };
         let root = Root::from_fd(overlay.view()?);
         let entries = image.config().config.env.iter().filter_map(|entry| entry.split_once('='));
         let environment = entries.map(|(name, value)| (name.into(), value.into())).collect();
-        Ok(Self { description, snapshot: Some(snapshot), api, environment, root, at: "/".into() })
+        Ok(Self { description, snapshot: Some(snapshot), buildpacks, api, environment, root, at: "/".into() })
     }
 
-    fn of_folder(folder: &BuilderFolder, target: &Target) -> Result<Self, PipelineError> {
+    fn of_folder(folder: &BuilderFolder, options: &BuildOptions) -> Result<Self, PipelineError> {
+        let target = &options.target;
+        if !options.buildpacks.is_default() {
+            return Err(PipelineError::NotIsolated { executor: folder.executor.name(), what: "add buildpacks to the builder".to_owned() });
+        }
         let root = Root::open(&folder.root)?;
         let description = folder.describe(&root)?;
         if (&description.target.os, &description.target.arch) != (&target.os, &target.arch) {
             return Err(PipelineError::BuilderOfOtherTarget { target: target.clone(), own: description.target });
         }
         let api = common_api(folder.name(), &description)?;
-        Ok(Self { description, snapshot: None, api, environment: folder.environment.clone(), root, at: folder.root.clone() })
+        let buildpacks = ChosenBuildpacks::of_builder(&description);
+        Ok(Self { description, snapshot: None, buildpacks, api, environment: folder.environment.clone(), root, at: folder.root.clone() })
+    }
+
+    /// The folders of its root file system, topmost first.
+    pub(super) fn lowers(&self, snapshot: &Snapshot) -> Vec<PathBuf> {
+        lowers(&self.buildpacks, snapshot)
     }
 
     pub(super) fn order(&self) -> OrderToml {
-        OrderToml { order: self.description.order.clone(), ..OrderToml::default() }
+        OrderToml { order: self.buildpacks.order.clone(), ..OrderToml::default() }
     }
 
     /// A folder of the builder, if it has it.
@@ -100,6 +114,10 @@ impl OpenBuilder {
         let own = || distro_of_os_release(&self.root.read_to_string(Path::new("/etc/os-release"), LARGEST_OS_RELEASE).ok()?);
         RunTarget { distro: labelled.distro.or_else(own), ..labelled }
     }
+}
+
+fn lowers(buildpacks: &ChosenBuildpacks, snapshot: &Snapshot) -> Vec<PathBuf> {
+    buildpacks.folder().into_iter().chain(snapshot.lowers().iter().cloned()).collect()
 }
 
 fn common_api(name: &str, description: &BuilderDescription) -> Result<PlatformApi, PipelineError> {

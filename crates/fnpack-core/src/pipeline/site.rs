@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use fnpack_sandbox::Mount;
 
 use super::build::BuildOptions;
-use super::builder_folder::{BuilderChoice, Ground};
+use super::builder_folder::{BuilderChoice, LocalExecutor};
 use super::leaks::{self, LeakError};
 use super::open_builder::OpenBuilder;
 use super::platform::{PLATFORM, Platform};
@@ -43,8 +43,8 @@ pub(super) struct Site {
     seen: Seen,
     platform: Platform,
     volumes: Vec<Mount>,
-    /// What plain processes run on; none if there are sandboxes.
-    ground: Option<Ground>,
+    /// How commands run if not in sandboxes.
+    local: Option<LocalExecutor>,
 }
 
 /// Folders as commands see them.
@@ -60,25 +60,25 @@ struct Seen {
 impl Site {
     /// Copies the source and makes the folders.
     pub(super) fn prepare(bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder) -> Result<Self, PipelineError> {
-        let ground = match &options.builder {
+        let local = match &options.builder {
             BuilderChoice::Image(_) => None,
-            BuilderChoice::Folder(folder) => Some(folder.ground),
+            BuilderChoice::Folder(folder) => Some(folder.executor),
         };
-        ground.map(|ground| check_isolation(ground, options)).transpose()?;
+        local.map(|local| check_isolation(local, options)).transpose()?;
         let scratch = bench.store.scratch()?;
-        let seen = if ground.is_some() { Seen::as_they_are(&scratch)? } else { Seen::mounted(options) };
-        let (owner, user) = if ground.is_some() { ourselves() } else { users(bench, builder) };
+        let seen = if local.is_some() { Seen::as_they_are(&scratch)? } else { Seen::mounted(options) };
+        let (owner, user) = if local.is_some() { ourselves() } else { users(bench, builder) };
         let site = Self {
             owner,
             user,
-            platform: Platform::new(variables(bench, options, &seen, ground.is_none())),
+            platform: Platform::new(variables(bench, options, &seen, local.is_none())),
             volumes: options.volumes.iter().map(Mount::from).collect(),
             scratch,
             seen,
-            ground,
+            local,
         };
         let root = site.scratch.root()?;
-        let own: &[&str] = if ground.is_some() { &["home", "tmp"] } else { &[] };
+        let own: &[&str] = if local.is_some() { &["home", "tmp"] } else { &[] };
         for name in ["app", "plans", "detect", "layers"].iter().chain(own) {
             root.create_dir(name, 0o755)?;
             root.chown(name, owner.uid, owner.gid)?;
@@ -94,7 +94,7 @@ impl Site {
 
     /// Whether commands run in sandboxes.
     pub(super) fn has_sandboxes(&self) -> bool {
-        self.ground.is_none()
+        self.local.is_none()
     }
 
     /// All that detect and build are given. The layers folder is an empty one until the caches are known.
@@ -163,7 +163,7 @@ impl Site {
     pub(super) fn detecting(&self, bench: &Workbench<'_>, builder: &OpenBuilder) -> Box<dyn Executor> {
         let Some(snapshot) = &builder.snapshot else { return self.processes() };
         let changes = Changes::Dropped(self.scratch.path().join("detect"));
-        let root = SandboxRoot { lowers: snapshot.lowers().to_vec(), changes, xattr: bench.xattr };
+        let root = SandboxRoot { lowers: builder.lowers(snapshot), changes, xattr: bench.xattr };
         let mut mounts = bench.surroundings.mounts(Network::None);
         mounts.push(Mount::Bind { source: self.app(), target: self.seen.app.clone(), read_only: true });
         self.sandboxes(root, mounts, bench)
@@ -180,7 +180,7 @@ impl Site {
         let Some(snapshot) = &builder.snapshot else { return Ok(self.processes()) };
         let upper = new_upper(&self.scratch.path().join("root"))?;
         snapshot.describe_upper(&upper.folder)?;
-        let root = SandboxRoot { lowers: snapshot.lowers().to_vec(), changes: Changes::Kept(upper), xattr: bench.xattr };
+        let root = SandboxRoot { lowers: builder.lowers(snapshot), changes: Changes::Kept(upper), xattr: bench.xattr };
         let mut mounts = bench.surroundings.mounts(options.network);
         mounts.push(Mount::Bind { source: self.app(), target: self.seen.app.clone(), read_only: false });
         mounts.push(Mount::Bind { source: layers.to_owned(), target: self.seen.layers.clone(), read_only: false });
@@ -196,7 +196,7 @@ impl Site {
     }
 
     fn processes(&self) -> Box<dyn Executor> {
-        let name = self.ground.map_or("here", Ground::executor);
+        let name = self.local.map_or("here", LocalExecutor::name);
         Box::new(Processes::new(name, self.scratch.path().join("tmp")))
     }
 
@@ -225,8 +225,8 @@ impl Seen {
 }
 
 /// What plain processes cannot be given is refused, not left out.
-fn check_isolation(ground: Ground, options: &BuildOptions) -> Result<(), PipelineError> {
-    let refuse = |what: String| Err(PipelineError::NotIsolated { executor: ground.executor(), what });
+fn check_isolation(local: LocalExecutor, options: &BuildOptions) -> Result<(), PipelineError> {
+    let refuse = |what: String| Err(PipelineError::NotIsolated { executor: local.name(), what });
     if options.network == Network::None {
         return refuse("keep a build from the network".to_owned());
     }
