@@ -20,7 +20,6 @@ use crate::lifecycle::target::distro_of_os_release;
 use crate::reference::Reference;
 use crate::root::{Root, RootError};
 use crate::store::Snapshot;
-use crate::target::Target;
 
 /// The largest launcher that is taken from a builder; upstream's has 3 MB.
 const LARGEST_LAUNCHER: u64 = 64 << 20;
