@@ -1,12 +1,16 @@
 //! `fnpack build`: function source to a function image.
 
-use fnpack_core::pipeline::{self, BuildOptions, Made};
+use std::path::Path;
+
+use fnpack_core::pipeline::{self, BuildOptions, BuilderChoice, Made};
 use fnpack_core::reference::Reference;
 use fnpack_core::source::Source;
+use fnpack_core::target::Target;
 use serde::Serialize;
 
 use super::Session;
-use super::default_builder;
+use super::executor::{self, Executor};
+use super::{default_builder, host_builder};
 use super::variables::{variables, volume};
 use crate::arguments::BuildArguments;
 use crate::error::{Class, CommandError};
@@ -19,16 +23,18 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
     let volumes = arguments.volumes.iter().map(|text| volume(text)).collect::<Result<_, _>>()?;
     let created = arguments.creation_time.as_deref().map(creation_time).transpose()?;
     let target = arguments.platform.clone().unwrap_or_else(|| session.bench.target.clone());
-    let builder = match &arguments.builder {
-        Some(builder) => builder.clone(),
-        None => default_builder::ensure(&source, &target, session)?,
-    };
-    session.ui.step(&format!("building {} from {} with {}", arguments.name.familiar(), path.display(), builder.familiar()));
+    // Buildpacks that are laid out for this build go with it.
+    let scratch = session.bench.store.scratch()?;
+    let wanted = Wanted { named: arguments.builder.as_ref(), source: &source, target: &target, scratch: scratch.path() };
+    let builder = builder(&wanted, session)?;
+    let (name, executor) = (arguments.name.familiar(), session.executor.described());
+    session.ui.step(&format!("building {name} from {} with {}, {executor}", path.display(), builder.name()));
     let options = BuildOptions {
         name: arguments.name.clone(),
         tags: arguments.tags.clone(),
         source,
         builder,
+        buildpacks: fnpack_core::project::BuildpackChoice::default(),
         run_image: arguments.run_image.clone(),
         env,
         volumes,
@@ -43,6 +49,30 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
     let made = pipeline::build(&session.bench, &options)?;
     session.ui.progress_done();
     report(&made, arguments, session)
+}
+
+/// What a builder is chosen by.
+struct Wanted<'a> {
+    named: Option<&'a Reference>,
+    source: &'a Source,
+    target: &'a Target,
+    /// Where one may be laid out.
+    scratch: &'a Path,
+}
+
+fn builder(wanted: &Wanted<'_>, session: &Session<'_>) -> Result<BuilderChoice, CommandError> {
+    let unfit = |name: &Reference, reason: &str| {
+        Err(CommandError::message(Class::Usage, format!("the builder `{}` cannot be used: {reason}", name.familiar()))
+            .hint("leave out `--builder`, or build with `--executor sandbox`"))
+    };
+    match (session.executor, wanted.named) {
+        (Executor::Sandbox, Some(name)) => Ok(name.clone().into()),
+        (Executor::Sandbox, None) => Ok(default_builder::ensure(wanted.source, wanted.target, session)?.into()),
+        (Executor::Here, None) => Ok(BuilderChoice::Folder(executor::container())),
+        (Executor::Host, None) => host_builder::lay_out(wanted.source, wanted.scratch).map(BuilderChoice::Folder),
+        (Executor::Here, Some(name)) => unfit(name, "with the executor `here` this container is the builder"),
+        (Executor::Host, Some(name)) => unfit(name, "with the executor `host` there is no builder, only fnpack's own buildpacks"),
+    }
 }
 
 fn report(made: &Made, arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {

@@ -32,7 +32,7 @@ pub(super) fn ensure(source: &Source, target: &Target, session: &Session<'_>) ->
 }
 
 /// By the files that the source has; the buildpack itself decides whether it is a function.
-fn choose(source: &Source) -> Result<&'static DefaultBuilder, CommandError> {
+pub(super) fn choose(source: &Source) -> Result<&'static DefaultBuilder, CommandError> {
     let found = DEFAULT_BUILDERS.iter().find(|builder| source.has_file(builder.marker));
     found.ok_or_else(|| {
         let looked = DEFAULT_BUILDERS
@@ -132,7 +132,7 @@ fn build_stack(stack: &EmbeddedStack, target: &Target, session: &Session<'_>) ->
 }
 
 /// The embedded buildpack, written where the builder's maker can read it.
-fn module(builder: &DefaultBuilder, scratch: &Path) -> Result<Module, CommandError> {
+pub(super) fn module(builder: &DefaultBuilder, scratch: &Path) -> Result<Module, CommandError> {
     let folder = scratch.join("buildpack");
     fs_err::create_dir_all(&folder).map_err(|error| CommandError::new(Class::Machine, error))?;
     let root = Root::open(&folder)?;
