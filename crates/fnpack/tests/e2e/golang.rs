@@ -197,7 +197,7 @@ fn default_builder_is_made_from_what_fnpack_carries() {
     let mut names: Vec<String> =
         environment.call("image ls").success().lines().skip(1).map(|line| line.split(' ').next().unwrap().to_owned()).collect();
     names.sort();
-    assert_eq!(names, ["debian:trixie-slim", "fnpack/golang-builder:latest", "stack/build:latest", "stack/go-runner:latest"]);
+    assert_eq!(names, ["debian:trixie-slim", "fnpack/golang-builder:latest", "stack/build-go:latest", "stack/go-runner:latest"]);
 }
 
 #[test]
