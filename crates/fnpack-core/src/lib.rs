@@ -9,6 +9,7 @@
 pub mod accounts;
 pub mod archive;
 pub mod builder;
+pub mod check;
 pub mod digest;
 pub mod dockerfile;
 pub mod executor;
@@ -17,6 +18,7 @@ pub mod inspect;
 pub mod layers;
 pub mod lifecycle;
 pub mod pipeline;
+pub mod project;
 pub mod rebase;
 pub mod reference;
 pub mod registry;

@@ -119,6 +119,16 @@ impl BuilderDescription {
     pub fn buildpack(&self, reference: &ModuleId) -> Option<&ModuleLayer> {
         only_match(&self.buildpacks, reference).ok().map(|(_, layer)| layer)
     }
+
+    /// The same by its full name.
+    pub fn resolve(&self, reference: &ModuleId) -> Option<ModuleId> {
+        only_match(&self.buildpacks, reference).ok().map(|(version, _)| ModuleId::new(&reference.id, version))
+    }
+
+    /// All buildpacks in it, sorted.
+    pub fn modules(&self) -> Vec<ModuleId> {
+        self.buildpacks.iter().flat_map(|(id, versions)| versions.keys().map(move |version| ModuleId::new(id, version))).collect()
+    }
 }
 
 impl User {

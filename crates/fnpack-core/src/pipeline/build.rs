@@ -5,21 +5,23 @@ use std::time::Duration;
 
 use fnpack_artifact::Facts;
 
-use super::cache::{BuildCache, LayersPlace};
+use super::cache::{BuildCache, CacheKeys, LayersPlace};
 use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
 use super::site::{LayersFolder, Site, with_layers};
 use super::{PipelineError, Volume, Workbench};
+use crate::check::{self, Finding};
 use crate::executor::Network;
 use crate::image::Image;
 use crate::layers::{Compression, Entry, Owner};
 use crate::lifecycle::build;
 use crate::lifecycle::built::Built;
-use crate::lifecycle::context::Place;
+use crate::lifecycle::context::{Context, Place};
 use crate::lifecycle::detect::{self, Detected};
 use crate::lifecycle::export::{self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
 use crate::lifecycle::label::LifecycleMetadata;
 use crate::lifecycle::restore::{self, Restored};
+use crate::project::BuildpackChoice;
 use crate::reference::Reference;
 use crate::root::Root;
 use crate::runner::RunnerFacts;
@@ -37,6 +39,8 @@ pub struct BuildOptions {
     pub source: Source,
     /// The builder.
     pub builder: Reference,
+    /// The buildpacks, where they are not simply the builder's.
+    pub buildpacks: BuildpackChoice,
     /// The run image, instead of the builder's.
     pub run_image: Option<Reference>,
     /// Variables for the buildpacks.
@@ -70,6 +74,8 @@ pub struct Made {
     pub added: usize,
     /// Where the time went.
     pub timings: Timings,
+    /// What is probably not meant.
+    pub findings: Vec<Finding>,
 }
 
 /// How long the buildpacks ran; the rest of a build's time is fnpack's own.
@@ -83,33 +89,70 @@ pub struct Timings {
 
 /// Builds a function image and puts it into the store.
 pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, PipelineError> {
-    let flow = Flow::open(bench, options)?;
-    let context = flow.site.context(bench, options, &flow.builder, &flow.runner)?;
-
-    let detecting = flow.site.detecting(bench, &flow.builder);
-    let detected = detect::detect(&context, &flow.builder.order(), &detecting)?;
-    flow.announce(&detected);
-
-    let keys = flow.cache_keys();
-    let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys) };
-    let restored = flow.decide_restore(&detected, &cache);
-    let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench, &restored)?)?;
-    let context = with_layers(context, layers.root()?);
-    restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
-
-    let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
-    let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
-    flow.require_fit(&built)?;
-
+    let mut finished = Finished::of(bench, options)?;
+    finished.flow.require_fit(&finished.built)?;
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
-    let exported = flow.export(&context.places.layers, &built)?;
+    let exported = finished.flow.export(&finished.context.places.layers, &finished.built)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
+    drop(syncing);
+    let findings = std::mem::take(&mut finished.findings);
+    let timings = finished.keep_caches(|buildpack, layer| diff_id_of(&exported, buildpack, layer))?;
+    Ok(Made::of(exported, timings, findings))
+}
 
-    drop((context, syncing));
-    let place = LayersPlace { upper: &layers.close(), scratch: &flow.site.scratch };
-    cache.after(bench, &built, &place, |buildpack, layer| diff_id_of(&exported, buildpack, layer))?.remember(bench, &keys)?;
-    Ok(Made::of(exported, Timings { detect: detecting.busy(), build: building.busy() }))
+/// Detect and build are over: the application folder holds the function. An image or a package is made of it.
+pub(super) struct Finished<'a> {
+    flow: Flow<'a>,
+    context: Context,
+    layers: LayersFolder,
+    cache: BuildCache,
+    keys: CacheKeys,
+    timings: Timings,
+    /// What of it will have no effect where functions run.
+    findings: Vec<Finding>,
+    /// What the buildpacks said.
+    pub(super) built: Built,
+}
+
+impl<'a> Finished<'a> {
+    /// Runs detect and build.
+    pub(super) fn of(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
+        let flow = Flow::open(bench, options)?;
+        let context = flow.site.context(bench, options, &flow.builder, &flow.runner)?;
+
+        let detecting = flow.site.detecting(bench, &flow.builder);
+        let detected = detect::detect(&context, &flow.builder.order(), &detecting)?;
+        flow.announce(&detected);
+
+        let keys = flow.cache_keys();
+        let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys.all()) };
+        let restored = flow.decide_restore(&detected, &cache);
+        let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench, &restored)?)?;
+        let context = with_layers(context, layers.root()?);
+        restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
+
+        let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
+        let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
+        let timings = Timings { detect: detecting.busy(), build: building.busy() };
+        let findings = check::without_launcher(&built, &context.places.layers.root)?;
+        Ok(Self { flow, context, layers, cache, keys, timings, findings, built })
+    }
+
+    /// The application folder as the buildpacks left it.
+    pub(super) fn app(&self) -> Result<Root, PipelineError> {
+        Ok(Root::open(self.flow.site.app())?)
+    }
+
+    /// Keeps the cached layers for the next build; `sha` gives the diff ID of one that is also in the image.
+    pub(super) fn keep_caches(self, sha: impl Fn(&str, &str) -> Option<String>) -> Result<Timings, PipelineError> {
+        let Self { flow, context, layers, cache, keys, timings, built, .. } = self;
+        // The folder is held open by the context, and a mount in use does not end.
+        drop(context);
+        let place = LayersPlace { upper: &layers.close(), scratch: &flow.site.scratch };
+        cache.after(flow.bench, &built, &place, sha)?.remember(flow.bench, &keys.own)?;
+        Ok(timings)
+    }
 }
 
 /// A build on its way: what it stands on.
@@ -126,7 +169,7 @@ struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// All questions about images and source first, so that a build which cannot succeed ends early.
     fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
-        let builder = OpenBuilder::open(bench, &options.builder, &options.target)?;
+        let builder = OpenBuilder::open(bench, &options.builder, &options.buildpacks, &options.target)?;
         let run_image = ChosenRunImage::choose(bench, options, &builder)?;
         let runner = bench.runner_facts(&run_image.image)?;
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
@@ -156,10 +199,15 @@ impl<'a> Flow<'a> {
     }
 
     /// The image's own cache, and for its first build the newest of the same builder.
-    fn cache_keys(&self) -> Vec<String> {
-        let user = &self.builder.description.user;
+    fn cache_keys(&self) -> CacheKeys {
+        let (user, buildpacks) = (&self.builder.description.user, &self.builder.buildpacks);
         let key = |what: &str, name: &Reference| format!("{what} {} {}:{}", name.without_digest(), user.uid, user.gid);
-        vec![key("image", &self.options.name), key("builder", &self.options.builder)]
+        let (image, builder) = (key("image", &self.options.name), key("builder", &self.options.builder));
+        if buildpacks.identity.is_empty() {
+            return CacheKeys { own: vec![image, builder], lent: None };
+        }
+        let lent = (!buildpacks.replaces).then(|| builder.clone());
+        CacheKeys { own: vec![image, format!("{builder} with {}", buildpacks.identity.join(", "))], lent }
     }
 
     fn decide_restore(&self, detected: &Detected, cache: &BuildCache) -> Vec<Restored> {
@@ -208,9 +256,9 @@ impl<'a> Flow<'a> {
 }
 
 impl Made {
-    fn of(exported: Exported, timings: Timings) -> Self {
+    fn of(exported: Exported, timings: Timings, findings: Vec<Finding>) -> Self {
         let added = exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New).count();
-        Self { reused: exported.layers.len() - added, added, image: exported.image, timings }
+        Self { reused: exported.layers.len() - added, added, image: exported.image, timings, findings }
     }
 }
 

@@ -37,12 +37,28 @@ pub(super) struct BuildCache {
     chains: BTreeMap<String, BTreeMap<String, Chain>>,
 }
 
+/// The names that a build's cache goes by.
+pub(super) struct CacheKeys {
+    /// Under which it is looked for and kept, the first choice first.
+    pub(super) own: Vec<String>,
+    /// Under which it is looked for at last and never kept: of builds with the builder's own buildpacks alone, all of which
+    /// mean the same here.
+    pub(super) lent: Option<String>,
+}
+
 /// Where a build's layers folder is on this machine.
 pub(super) struct LayersPlace<'a> {
     /// The upper folder of its overlay, unmounted.
     pub(super) upper: &'a Path,
     /// Of our own, on the file system of the store.
     pub(super) scratch: &'a Scratch,
+}
+
+impl CacheKeys {
+    /// All under which a cache is looked for.
+    pub(super) fn all(&self) -> Vec<String> {
+        self.own.iter().chain(&self.lent).cloned().collect()
+    }
 }
 
 impl BuildCache {

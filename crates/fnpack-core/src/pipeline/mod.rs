@@ -5,6 +5,7 @@
 
 mod build;
 mod builders;
+mod buildpacks;
 mod cache;
 mod dockerfile;
 mod images;
@@ -21,6 +22,7 @@ use fnpack_sandbox::OverlayXattr;
 
 pub use build::{BuildOptions, Made, Timings, build};
 pub use builders::{BuilderParts, create as create_builder};
+pub use buildpacks::ChoiceError;
 pub use dockerfile::build as build_dockerfile;
 pub use images::FindError;
 pub use platform::PlatformError;
@@ -62,6 +64,8 @@ pub enum PipelineError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Builder(#[from] crate::builder::DescriptionError),
+    #[error(transparent)]
+    Choice(#[from] Box<ChoiceError>),
     #[error(transparent)]
     Load(#[from] crate::builder::LoadError),
     #[error(transparent)]

@@ -1,10 +1,11 @@
 //! A builder ready to be built in, and the run image that goes with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fnpack_sandbox::Overlay;
 
 use super::build::BuildOptions;
+use super::buildpacks::{ChosenBuildpacks, Host};
 use super::{FindError, PipelineError, Workbench};
 use crate::builder::BuilderDescription;
 use crate::image::Image;
@@ -14,6 +15,7 @@ use crate::lifecycle::environment::Variables;
 use crate::lifecycle::files::order::OrderToml;
 use crate::lifecycle::label::RunImageNames;
 use crate::lifecycle::target::distro_of_os_release;
+use crate::project::BuildpackChoice;
 use crate::reference::Reference;
 use crate::root::{Root, RootError};
 use crate::runner::RunnerFacts;
@@ -24,12 +26,13 @@ use crate::target::Target;
 const LARGEST_LAUNCHER: u64 = 64 << 20;
 const LARGEST_OS_RELEASE: u64 = 64 << 10;
 
-/// A builder, unpacked.
+/// A builder, unpacked, with the buildpacks that a build adds to it.
 #[derive(Debug)]
 pub(super) struct OpenBuilder {
     pub(super) image: Image,
     pub(super) description: BuilderDescription,
     pub(super) snapshot: Snapshot,
+    pub(super) buildpacks: ChosenBuildpacks,
     /// The newest version that both its launcher and fnpack speak.
     pub(super) api: PlatformApi,
     /// Its root file system, for reading.
@@ -37,18 +40,25 @@ pub(super) struct OpenBuilder {
 }
 
 impl OpenBuilder {
-    pub(super) fn open(bench: &Workbench<'_>, name: &Reference, target: &Target) -> Result<Self, PipelineError> {
+    pub(super) fn open(bench: &Workbench<'_>, name: &Reference, choice: &BuildpackChoice, target: &Target) -> Result<Self, PipelineError> {
         let image = bench.find(name, target)?;
         let description = BuilderDescription::of(&image, &name.familiar())?;
         let api = common_api(name, &description)?;
+        let buildpacks =
+            ChosenBuildpacks::open(bench, choice, &Host { name, image: &image, description: &description }).map_err(Box::new)?;
         let snapshot = bench.unpack(&image)?;
-        let overlay = Overlay { lowers: snapshot.lowers().to_vec(), upper: None, xattr: bench.xattr };
+        let overlay = Overlay { lowers: lowers(&buildpacks, &snapshot), upper: None, xattr: bench.xattr };
         let root = Root::from_fd(overlay.view()?);
-        Ok(Self { image, description, snapshot, api, root })
+        Ok(Self { image, description, snapshot, buildpacks, api, root })
+    }
+
+    /// The folders of its root file system, topmost first.
+    pub(super) fn lowers(&self) -> Vec<PathBuf> {
+        lowers(&self.buildpacks, &self.snapshot)
     }
 
     pub(super) fn order(&self) -> OrderToml {
-        OrderToml { order: self.description.order.clone(), ..OrderToml::default() }
+        OrderToml { order: self.buildpacks.order.clone(), ..OrderToml::default() }
     }
 
     /// A folder of the builder, if it has it.
@@ -81,6 +91,10 @@ impl OpenBuilder {
         let own = || distro_of_os_release(&self.root.read_to_string(Path::new("/etc/os-release"), LARGEST_OS_RELEASE).ok()?);
         RunTarget { target: runner.target.clone(), distro: runner.distro.clone().or_else(own) }
     }
+}
+
+fn lowers(buildpacks: &ChosenBuildpacks, snapshot: &Snapshot) -> Vec<PathBuf> {
+    buildpacks.folder().into_iter().chain(snapshot.lowers().iter().cloned()).collect()
 }
 
 fn common_api(name: &Reference, description: &BuilderDescription) -> Result<PlatformApi, PipelineError> {

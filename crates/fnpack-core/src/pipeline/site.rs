@@ -105,11 +105,8 @@ impl Site {
 
     /// Runs `bin/detect`: several at once, without network, unable to change the application.
     pub(super) fn detecting(&self, bench: &Workbench<'_>, builder: &OpenBuilder) -> SandboxExecutor {
-        let root = SandboxRoot {
-            lowers: builder.snapshot.lowers().to_vec(),
-            changes: Changes::Dropped(self.scratch.path().join("detect")),
-            xattr: bench.xattr,
-        };
+        let root =
+            SandboxRoot { lowers: builder.lowers(), changes: Changes::Dropped(self.scratch.path().join("detect")), xattr: bench.xattr };
         let mut mounts = bench.surroundings.mounts(Network::None);
         mounts.push(Mount::Bind { source: self.app(), target: self.app_dir.clone(), read_only: true });
         self.executor(root, mounts, bench)
@@ -125,7 +122,7 @@ impl Site {
     ) -> Result<SandboxExecutor, PipelineError> {
         let upper = new_upper(&self.scratch.path().join("root"))?;
         builder.snapshot.describe_upper(&upper.folder)?;
-        let root = SandboxRoot { lowers: builder.snapshot.lowers().to_vec(), changes: Changes::Kept(upper), xattr: bench.xattr };
+        let root = SandboxRoot { lowers: builder.lowers(), changes: Changes::Kept(upper), xattr: bench.xattr };
         let mut mounts = bench.surroundings.mounts(options.network);
         mounts.push(Mount::Bind { source: self.app(), target: self.app_dir.clone(), read_only: false });
         mounts.push(Mount::Bind { source: layers.to_owned(), target: LAYERS.into(), read_only: false });

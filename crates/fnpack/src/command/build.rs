@@ -6,7 +6,8 @@ use fnpack_core::source::Source;
 use serde::Serialize;
 
 use super::Session;
-use super::default_builder;
+use super::default_builder::{self, Chosen, Wanted};
+use super::project;
 use super::variables::{variables, volume};
 use crate::arguments::BuildArguments;
 use crate::error::{Class, CommandError};
@@ -15,21 +16,27 @@ use crate::error::{Class, CommandError};
 pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
     let path = arguments.source.clone().or_else(|| arguments.path.clone()).unwrap_or_else(|| ".".into());
     let source = Source::open(&path)?;
-    let env = variables(&arguments.env_files, &arguments.env)?;
+    let project = project::read(&path, &arguments.buildpacks, session)?;
+    let source = source.selecting(project.selection);
+    let env = project.env.into_iter().chain(variables(&arguments.env_files, &arguments.env)?).collect();
     let volumes = arguments.volumes.iter().map(|text| volume(text)).collect::<Result<_, _>>()?;
     let created = arguments.creation_time.as_deref().map(creation_time).transpose()?;
     let target = arguments.platform.clone().unwrap_or_else(|| session.bench.target.clone());
-    let builder = match &arguments.builder {
-        Some(builder) => builder.clone(),
-        None => default_builder::ensure(&source, &target, session)?,
+    let wanted = Wanted {
+        builder: arguments.builder.as_ref().or(project.builder.as_ref()),
+        run_image: arguments.run_image.as_ref(),
+        source: &source,
+        target: &target,
     };
+    let Chosen { builder, run_image } = default_builder::choose(&wanted, session)?;
     session.ui.step(&format!("building {} from {} with {}", arguments.name.familiar(), path.display(), builder.familiar()));
     let options = BuildOptions {
         name: arguments.name.clone(),
         tags: arguments.tags.clone(),
         source,
         builder,
-        run_image: arguments.run_image.clone(),
+        buildpacks: project.buildpacks,
+        run_image,
         env,
         volumes,
         network: arguments.network.into(),
@@ -47,6 +54,9 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
 
 fn report(made: &Made, arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
     session.ui.step(&format!("{} layers reused, {} made", made.reused, made.added));
+    for finding in &made.findings {
+        session.ui.warning(&finding.to_string());
+    }
     let machine = |error| CommandError::new(Class::Machine, error);
     if let Some(file) = &arguments.digest_file {
         fs_err::write(file, made.image.digest().to_string()).map_err(machine)?;

@@ -7,6 +7,7 @@ mod default_builder;
 mod doctor;
 mod image;
 mod inspect;
+mod project;
 mod rebase;
 mod run;
 mod session;

@@ -14,6 +14,7 @@ impl Explain for PipelineError {
             Self::Find(source) => source.advice(),
             Self::Store(source) => source.advice(),
             Self::Builder(source) => source.advice(),
+            Self::Choice(source) => source.advice(),
             Self::Load(source) => source.advice(),
             Self::Create(source) => source.advice(),
             Self::Dockerfile(source) => source.advice(),
