@@ -9,10 +9,10 @@ use super::open_builder::OpenBuilder;
 use super::platform::{PLATFORM, Platform};
 use super::{PipelineError, Workbench};
 use crate::executor::{Changes, Network, SandboxExecutor, SandboxRoot, User, new_upper};
-use crate::image::Image;
 use crate::layers::Owner;
 use crate::lifecycle::context::{Context, Place, Places};
 use crate::root::Root;
+use crate::runner::RunnerFacts;
 use crate::store::Scratch;
 
 /// The layers folder's place inside, as `pack` has it.
@@ -36,16 +36,17 @@ pub(super) struct Site {
 
 impl Site {
     /// Copies the source and makes the folders.
-    pub(super) fn prepare(bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder) -> Result<Self, PipelineError> {
+    pub(super) fn prepare(bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder, runner: &RunnerFacts) -> Result<Self, PipelineError> {
         let user = builder.description.user;
         let owner = if bench.single_id { Owner { uid: 0, gid: 0 } } else { Owner { uid: user.uid, gid: user.gid } };
         let certificates = bench.surroundings.certificate_variables(options.network);
+        let runner = runner.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
         let site = Self {
             scratch: bench.store.scratch()?,
             owner,
             app_dir: options.app_dir.clone(),
-            // What the user says is stronger than what the machine has.
-            platform: Platform::new(certificates.into_iter().chain(options.env.iter().cloned())),
+            // What the user says is stronger than what the machine and the run image have.
+            platform: Platform::new(certificates.into_iter().chain(runner).chain(options.env.iter().cloned())),
             volumes: options.volumes.iter().map(Mount::from).collect(),
         };
         let root = site.scratch.root()?;
@@ -68,7 +69,7 @@ impl Site {
         bench: &Workbench<'_>,
         options: &BuildOptions,
         builder: &OpenBuilder,
-        run_image: &Image,
+        runner: &RunnerFacts,
     ) -> Result<Context, PipelineError> {
         let user = builder.description.user;
         let mut environment = builder.environment();
@@ -79,7 +80,7 @@ impl Site {
         Ok(Context {
             api: builder.api,
             places: self.places(builder, self.scratch.root()?.sub("layers")?)?,
-            run_target: builder.run_target(run_image),
+            run_target: builder.run_target(runner),
             execution_environment: EXECUTION_ENVIRONMENT.to_owned(),
             environment,
             user: User { uid: user.uid, gid: user.gid, groups: Vec::new() },
