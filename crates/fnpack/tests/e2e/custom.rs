@@ -173,8 +173,16 @@ fn buildpacks_that_cannot_be_used_are_told_with_the_fix() {
     fs_err::remove_file(environment.path().join("no-detect/bin/detect")).unwrap();
     environment.write("empty/file", "");
     for (names, code, expected) in [
-        ("example/unknown", 3, &["neither a file or folder", "`custom/errors:latest` has example/bash@1.0.0", "hint: write `./example/unknown`"][..]),
-        ("example/bash@2", 3, &["buildpack `example/bash@2` is not in `custom/errors:latest`", "has example/bash@1.0.0", "hint: write one of these"]),
+        (
+            "example/unknown",
+            3,
+            &["neither a file or folder", "`custom/errors:latest` has example/bash@1.0.0", "hint: write `./example/unknown`"][..],
+        ),
+        (
+            "example/bash@2",
+            3,
+            &["buildpack `example/bash@2` is not in `custom/errors:latest`", "has example/bash@1.0.0", "hint: write one of these"],
+        ),
         ("urn:cnb:builder:example/x", 3, &["buildpack `example/x` is not in `custom/errors:latest`"]),
         ("./nowhere", 3, &["there is no buildpack at `./nowhere`", "hint: correct the path"]),
         ("empty", 3, &["cannot read `buildpack.toml` of the buildpack in `empty`", "hint: name the folder that has the buildpack.toml"]),
@@ -209,7 +217,12 @@ fn layer_that_needs_the_launcher_is_warned_of() {
              printf '[types]\\nlaunch = true\\n' > $CNB_LAYERS_DIR/{name}.toml\n"
         )
     };
-    buildpack(&environment, "loud", "example/loud", &format!("{}{}", layer("settings", "env.launch/LEVEL.default"), layer("data", "model")));
+    buildpack(
+        &environment,
+        "loud",
+        "example/loud",
+        &format!("{}{}", layer("settings", "env.launch/LEVEL.default"), layer("data", "model")),
+    );
     let outcome = environment.call("build custom/finding function -B custom/findings -b from=builder -b loud");
     let expected = "warning: layer-env: layer `settings` of buildpack `example/loud` sets variables that the function will not have: \
                     `env.launch/LEVEL.default`\n  set them where the function is deployed";
