@@ -2,3 +2,4 @@
 
 pub mod java;
 pub mod registry;
+pub mod runner;

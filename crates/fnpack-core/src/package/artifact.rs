@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fnpack_artifact::golang::{self, GolangError};
 use fnpack_artifact::java::{FunctionClass, JarError, JavaArchive, Unusable};
-use fnpack_artifact::{Facts, Language};
+use fnpack_artifact::{Facts, Language, python};
 
 use super::class_path::{below, class_path};
 use super::{Kind, KindError};
@@ -51,6 +51,9 @@ pub enum ArtifactError {
     /// A jar that cannot be read.
     #[error(transparent)]
     Jar(#[from] JarError),
+    /// A Python file without a function, or damaged.
+    #[error(transparent)]
+    Python(#[from] python::ArtifactError),
     /// The named class cannot be used.
     #[error("`{}` has no such function", path.display())]
     Class {
@@ -95,7 +98,7 @@ impl Artifact {
         let (facts, notes) = match kind.language() {
             Language::Go => golang_facts(path, options)?,
             Language::Java => java_facts(path, options)?,
-            Language::Python => (Facts::new(Language::Python, ""), Vec::new()),
+            Language::Python => python_facts(path, options)?,
         };
         let artifact = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Self { path: path.to_owned(), kind, facts: Facts { artifact, ..facts }, notes, strip_provided: options.strip_provided })
@@ -143,4 +146,13 @@ fn function_class(path: &Path, archive: &JavaArchive, wanted: Option<&str>) -> R
         1 => Ok(functions.remove(0)),
         _ => Err(ArtifactError::SeveralClasses { path: path(), functions }),
     }
+}
+
+fn python_facts(path: &Path, options: ArtifactOptions<'_>) -> Result<(Facts, Vec<String>), ArtifactError> {
+    let facts = python::facts(path, options.class_name)?;
+    let mut notes = Vec::new();
+    if python::layout(path)?.has_requirements {
+        notes.push("the package has a `requirements.txt`, which is not installed: what the function needs must be in it as wheels or modules".to_owned());
+    }
+    Ok((facts, notes))
 }

@@ -74,14 +74,6 @@ pub enum PlaceError {
         /// The names in its manifest.
         missing: Vec<String>,
     },
-    /// A zip that does not say which of its folders is the package.
-    #[error("`{}` has several folders with `src` or `deps`: {}", path.display(), folders.join(", "))]
-    SeveralFolders {
-        /// The zip.
-        path: PathBuf,
-        /// The folders.
-        folders: Vec<String>,
-    },
 }
 
 /// Puts `artifact` into the empty folder `app`, which will be `at` in the image. `scratch` is an empty folder for
@@ -146,39 +138,21 @@ fn place_jar(artifact: &Artifact, app: &Root) -> Result<(PathBuf, Vec<Slice>), P
 fn unpack_python_zip(zip: &Path, app: &Root, scratch: &Root) -> Result<Option<Slice>, PlaceError> {
     let failed = |source| PlaceError::Unzip { path: zip.to_owned(), source };
     let open = || File::open(zip).map_err(|source| PlaceError::Read { path: zip.to_owned(), source });
-    let base = base_folder(zip, open()?)?;
+    let base = zip.file_stem().unwrap_or_default();
     let mut limits = Limits::default();
     scratch.create_dir("wheels", 0o755)?;
     let is_wheel = |path: &Path| path.components().count() == 1 && path.extension().is_some_and(|suffix| suffix == "whl");
-    let wheel = |path: &Path| Some(Path::new("wheels").join(path.strip_prefix(&base).ok()?.strip_prefix("deps").ok().filter(|path| is_wheel(path))?));
+    let wheel = |path: &Path| Some(Path::new("wheels").join(path.strip_prefix(base).ok()?.strip_prefix("deps").ok().filter(|path| is_wheel(path))?));
     unzip(open()?, scratch, &mut limits, wheel).map_err(failed)?;
     for entry in scratch.read_dir("wheels")? {
         unpack_wheel(&scratch.proc_path().join("wheels").join(&entry.name), app, &mut limits)?;
     }
     let names: Vec<String> = app.read_dir("")?.into_iter().filter_map(|entry| entry.name.into_string().ok()).collect();
-    let own = |path: &Path| path.strip_prefix(&base).ok()?.strip_prefix("src").ok().filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned);
+    let own = |path: &Path| path.strip_prefix(base).ok()?.strip_prefix("src").ok().filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned);
     unzip(open()?, app, &mut limits, own).map_err(failed)?;
     let plain = |name: &String| !name.contains(['*', '?', '[', ']', '\\', '{', '}', '!']);
     let paths: Vec<String> = names.into_iter().filter(plain).collect();
     Ok((!paths.is_empty()).then_some(Slice { paths }))
-}
-
-/// The folder at the top of a Python zip. Pulsar takes the one named as the file; here its name does not matter
-/// where there is only one.
-fn base_folder(path: &Path, file: File) -> Result<String, PlaceError> {
-    let archive = zip::ZipArchive::new(file).map_err(|source| PlaceError::Unzip { path: path.to_owned(), source: UnzipError::Archive(source) })?;
-    let tops = archive.file_names().filter_map(|name| {
-        let name = name.ok()?;
-        let (top, rest) = name.split_once('/')?;
-        (rest.starts_with("src/") || rest.starts_with("deps/")).then(|| top.to_owned())
-    });
-    let folders: Vec<String> = tops.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
-    let stem = path.file_stem().unwrap_or_default();
-    match folders.as_slice() {
-        [only] => Ok(only.clone()),
-        _ if folders.iter().any(|folder| stem == folder.as_str()) => Ok(stem.to_string_lossy().into_owned()),
-        _ => Err(PlaceError::SeveralFolders { path: path.to_owned(), folders }),
-    }
 }
 
 /// Unpacks a wheel as installers do (PEP 427), without what belongs outside of the folder of modules.

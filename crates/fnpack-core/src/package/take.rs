@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use fnpack_artifact::{Facts, Language};
+use fnpack_artifact::{Facts, Language, python};
 use fs_err::File;
 
 use crate::digest::{Digest, Hashing};
@@ -95,11 +96,14 @@ pub enum TakeError {
         /// As it must be.
         module: String,
     },
-    /// The name has letters that Pulsar's instances cannot take.
-    #[error("`{base}` cannot be a package's name: Pulsar hands it to a shell, so only letters, digits, `.`, `_` and `-` are safe")]
-    Base {
-        /// The file's base name.
-        base: String,
+    /// The zip cannot be made.
+    #[error("cannot pack `{}`", path.display())]
+    Zip {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: python::PackageError,
     },
     /// The application folder cannot be read.
     #[error("cannot read the application folder")]
@@ -199,7 +203,7 @@ impl Source {
         }
     }
 
-    /// A module keeps its name; a zip's name is handed to a shell by Pulsar's Python instance.
+    /// A module keeps its name.
     fn path(&self, format: Format, output: &Output) -> Result<PathBuf, TakeError> {
         let path = match (self, output) {
             (_, Output::File(path)) => path.clone(),
@@ -210,40 +214,34 @@ impl Source {
             Self::Module(module) if format == Format::Py && path.file_name() != module.file_name() => {
                 Err(TakeError::ModuleName { path, module: module.display().to_string() })
             }
-            _ if format == Format::Zip => match path.file_stem().and_then(|base| base.to_str()) {
-                Some(base) if is_safe(base) => Ok(path),
-                base => Err(TakeError::Base { base: base.unwrap_or_default().to_owned() }),
-            },
             _ => Ok(path),
         }
     }
 
     fn write(&self, app: &Root, format: Format, base: &str, file: &mut File) -> Result<(), TakeError> {
-        let copy = |name: &Path, file: &mut File| -> io::Result<()> {
-            io::copy(&mut app.open_file(name).map_err(io::Error::other)?, file)?;
-            let mode = if format == Format::Go { 0o755 } else { 0o644 };
-            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
-        };
-        let written = match self {
-            Self::File(name, _) => copy(name, file),
-            Self::Module(name) if format == Format::Py => copy(name, file),
+        match self {
+            Self::File(name, _) => copy(app, name, format, file),
+            Self::Module(name) if format == Format::Py => copy(app, name, format, file),
             Self::Module(name) => {
                 app.create_dir("src", 0o755)?;
                 app.rename(name, Path::new("src").join(name))?;
                 zip(app, base, file)
             }
             Self::Tree => zip(app, base, file),
-        };
-        written.map_err(|source| TakeError::Write { path: file.path().to_owned(), source })
+        }
     }
 }
 
-fn zip(_app: &Root, _base: &str, _file: &mut File) -> io::Result<()> {
-    Err(io::Error::other("not yet"))
+fn copy(app: &Root, name: &Path, format: Format, file: &mut File) -> Result<(), TakeError> {
+    let failed = |source, file: &File| TakeError::Write { path: file.path().to_owned(), source };
+    io::copy(&mut app.open_file(name)?, file).map_err(|source| failed(source, file))?;
+    let mode = if format == Format::Go { 0o755 } else { 0o644 };
+    file.set_permissions(PermissionsExt::from_mode(mode)).map_err(|source| failed(source, file))
 }
 
-fn is_safe(base: &str) -> bool {
-    !base.is_empty() && !base.starts_with('-') && base.chars().all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter))
+fn zip(app: &Root, base: &str, file: &mut File) -> Result<(), TakeError> {
+    let path = file.path().to_owned();
+    python::zip_package(base, &app.proc_path(), file).map_err(|source| TakeError::Zip { path, source })
 }
 
 fn notes(format: Format, name: &str) -> Vec<String> {

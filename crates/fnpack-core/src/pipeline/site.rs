@@ -59,7 +59,12 @@ struct Seen {
 
 impl Site {
     /// Copies the source and makes the folders.
-    pub(super) fn prepare(bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder, runner: &RunnerFacts) -> Result<Self, PipelineError> {
+    pub(super) fn prepare(
+        bench: &Workbench<'_>,
+        options: &BuildOptions,
+        builder: &OpenBuilder,
+        runner: &RunnerFacts,
+    ) -> Result<Self, PipelineError> {
         let local = match &options.builder {
             BuilderChoice::Image(_) => None,
             BuilderChoice::Folder(folder) => Some(folder.executor),
@@ -68,10 +73,12 @@ impl Site {
         let scratch = bench.store.scratch()?;
         let seen = if local.is_some() { Seen::as_they_are(&scratch)? } else { Seen::mounted(options) };
         let (owner, user) = if local.is_some() { ourselves() } else { users(bench, builder) };
+        let runner = runner.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
         let site = Self {
             owner,
             user,
-            platform: Platform::new(variables(bench, options, &seen, runner)),
+            // What the user says is stronger than what the machine and the run image have.
+            platform: Platform::new(runner.chain(variables(bench, options, &seen, local.is_none()))),
             volumes: options.volumes.iter().map(Mount::from).collect(),
             scratch,
             seen,
@@ -249,12 +256,10 @@ fn users(bench: &Workbench<'_>, builder: &OpenBuilder) -> (Owner, User) {
 }
 
 /// What the platform says to buildpacks; what the user says is stronger.
-fn variables(bench: &Workbench<'_>, options: &BuildOptions, seen: &Seen, runner: &RunnerFacts) -> Vec<(String, String)> {
-    let mounted = matches!(options.builder, BuilderChoice::Image(_));
-    let runner = runner.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
+fn variables(bench: &Workbench<'_>, options: &BuildOptions, seen: &Seen, mounted: bool) -> Vec<(String, String)> {
     let elsewhere = (seen.app != options.app_dir).then(|| (LAUNCH_APP_DIR.to_owned(), options.app_dir.to_string_lossy().into_owned()));
     let certificates = bench.surroundings.certificate_variables(options.network, mounted);
-    elsewhere.into_iter().chain(certificates).chain(runner).chain(options.env.iter().cloned()).collect()
+    elsewhere.into_iter().chain(certificates).chain(options.env.iter().cloned()).collect()
 }
 
 /// The same with the layers folder that the build works in; the rest stays, the folder of variables too.

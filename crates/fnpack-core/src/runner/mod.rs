@@ -73,7 +73,8 @@ impl RunnerFacts {
     /// The same from labels in another place.
     pub(crate) fn parse<'a>(target: Target, label: impl Fn(&str) -> Option<&'a str>) -> Self {
         let text = |key: &str| label(key).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
-        let words = |key: &str| text(key).map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        // No word at all is an answer too: there are none.
+        let words = |key: &str| label(key).map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
         let distro = |name| Distro { name, version: text(DISTRO_VERSION).unwrap_or_default() };
         Self {
             languages: words(LANGUAGE).map(|words| words.iter().filter_map(|word| word.parse().ok()).collect()),
