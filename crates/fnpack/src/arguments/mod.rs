@@ -2,6 +2,8 @@
 
 mod buildpacks;
 mod image;
+mod package;
+mod source;
 
 use std::path::PathBuf;
 
@@ -12,6 +14,8 @@ use fnpack_core::target::Target;
 
 pub(crate) use buildpacks::BuildpackArguments;
 pub(crate) use image::{ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, SaveArguments};
+pub(crate) use package::{LanguageArgument, NewArguments, PackageArguments};
+pub(crate) use source::SourceArguments;
 
 /// Package Apache Pulsar functions: source to function image, without a daemon, root or a registry
 #[derive(Debug, Parser)]
@@ -74,9 +78,15 @@ pub(crate) enum ExecutorKind {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Build a function image from source
+    /// Write a project of a function that builds at once
+    #[command(after_help = package::NEW_EXAMPLES)]
+    New(NewArguments),
+    /// Build a function image from source, or from a ready jar, zip, wheel, module or program
     #[command(after_help = BUILD_EXAMPLES)]
     Build(Box<BuildArguments>),
+    /// Build a function package from source
+    #[command(after_help = package::PACKAGE_EXAMPLES)]
+    Package(Box<PackageArguments>),
     /// Start an image's process in the sandbox
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArguments),
@@ -113,36 +123,11 @@ pub(crate) struct BuildArguments {
     /// Name of the image to make
     #[arg(value_name = "NAME")]
     pub(crate) name: Reference,
-    /// Folder with the function's source [default: the current folder]
-    #[arg(value_name = "PATH")]
-    pub(crate) source: Option<PathBuf>,
-    /// The same as PATH, as `pack` has it
-    #[arg(short, long, value_name = "PATH", conflicts_with = "source")]
-    pub(crate) path: Option<PathBuf>,
-    /// Builder image [default: that of project.toml, else that of the language found in the source, made if it is
-    /// missing]
-    #[arg(short = 'B', long, value_name = "NAME")]
-    pub(crate) builder: Option<Reference>,
     #[command(flatten)]
-    pub(crate) buildpacks: BuildpackArguments,
-    /// Runner to put the function on, instead of the builder's
-    #[arg(long, value_name = "NAME")]
-    pub(crate) run_image: Option<Reference>,
+    pub(crate) from: SourceArguments,
     /// Further name for the result
     #[arg(short, long = "tag", value_name = "NAME")]
     pub(crate) tags: Vec<Reference>,
-    /// Variable for the buildpacks; NAME alone takes the value from here
-    #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
-    pub(crate) env: Vec<String>,
-    /// File with a NAME=VALUE a line; `--env` is stronger
-    #[arg(long = "env-file", value_name = "FILE")]
-    pub(crate) env_files: Vec<PathBuf>,
-    /// Folder of this machine that the build sees, read-only unless `:rw`
-    #[arg(long = "volume", value_name = "HERE:THERE[:ro|rw]")]
-    pub(crate) volumes: Vec<String>,
-    /// Network of bin/build; bin/detect never has one
-    #[arg(long, value_name = "KIND", default_value = "host")]
-    pub(crate) network: NetworkKind,
     /// Process type that the image starts
     #[arg(short = 'D', long, value_name = "TYPE")]
     pub(crate) default_process: Option<String>,
@@ -152,15 +137,12 @@ pub(crate) struct BuildArguments {
     /// Application folder in the build and in the image
     #[arg(long, value_name = "DIR", default_value = "/pulsar/function")]
     pub(crate) workspace: PathBuf,
-    /// Target of the image [default: this machine's]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(crate) platform: Option<Target>,
+    /// Leave out of a ready jar what every runner brings
+    #[arg(long)]
+    pub(crate) strip_provided: bool,
     /// Time to record as the image's creation, in seconds since 1970, or `now`
     #[arg(long, value_name = "TIME", env = "SOURCE_DATE_EPOCH", hide_env_values = true)]
     pub(crate) creation_time: Option<String>,
-    /// Forget what earlier builds of NAME cached
-    #[arg(long)]
-    pub(crate) clear_cache: bool,
     /// File to write the image's digest to
     #[arg(long, value_name = "FILE")]
     pub(crate) digest_file: Option<PathBuf>,
@@ -327,6 +309,7 @@ const BUILD_EXAMPLES: &str = "\
 Examples:
   fnpack build my-function                                  # the source is the current folder
   fnpack build my-function examples/go/exclamation
+  fnpack build my-function target/orders.jar                # a ready artifact: nothing is started
   fnpack build my-function -B fnpack/golang-builder --run-image stack/go-runner:next
   fnpack build my-function -b from=builder -b ./my-buildpack # a buildpack of your own after the builder's
   fnpack build my-function -e BP_GO_TARGETS=./cmd/orders    # one of several main packages

@@ -9,6 +9,7 @@ mod image;
 mod layer;
 mod lifecycle;
 mod machine;
+mod package;
 mod pipeline;
 mod project;
 mod registry;
