@@ -51,6 +51,16 @@ pub enum ArtifactError {
     /// A jar that cannot be read.
     #[error(transparent)]
     Jar(#[from] JarError),
+    /// A Python file under a name that Pulsar takes for something else.
+    #[error("`{}` is a {kind}, and its name does not end in `{ending}`", path.display())]
+    Ending {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: Kind,
+        /// What its name must end in.
+        ending: &'static str,
+    },
     /// A Python file without a function, or damaged.
     #[error(transparent)]
     Python(#[from] python::ArtifactError),
@@ -98,7 +108,7 @@ impl Artifact {
         let (facts, notes) = match kind.language() {
             Language::Go => golang_facts(path, options)?,
             Language::Java => java_facts(path, options)?,
-            Language::Python => python_facts(path, options)?,
+            Language::Python => python_facts(path, kind, options)?,
         };
         let artifact = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Self { path: path.to_owned(), kind, facts: Facts { artifact, ..facts }, notes, strip_provided: options.strip_provided })
@@ -148,7 +158,15 @@ fn function_class(path: &Path, archive: &JavaArchive, wanted: Option<&str>) -> R
     }
 }
 
-fn python_facts(path: &Path, options: ArtifactOptions<'_>) -> Result<(Facts, Vec<String>), ArtifactError> {
+fn python_facts(path: &Path, kind: Kind, options: ArtifactOptions<'_>) -> Result<(Facts, Vec<String>), ArtifactError> {
+    let ending = match kind {
+        Kind::Wheel => ".whl",
+        Kind::PythonZip => ".zip",
+        _ => ".py",
+    };
+    if !path.to_string_lossy().ends_with(ending) {
+        return Err(ArtifactError::Ending { path: path.to_owned(), kind, ending });
+    }
     let facts = python::facts(path, options.class_name)?;
     let mut notes = Vec::new();
     if python::layout(path)?.has_requirements {

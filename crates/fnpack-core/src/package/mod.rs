@@ -14,6 +14,9 @@ mod place;
 mod take;
 mod unzip;
 
+#[cfg(test)]
+mod tests;
+
 pub use artifact::{Artifact, ArtifactError, ArtifactOptions};
 pub use kind::{Kind, KindError};
 pub use place::{PlaceError, Placed, place};

@@ -18,6 +18,7 @@ impl Explain for ArtifactError {
             Self::Golang { source, .. } => source.advice(),
             Self::Jar(source) => source.advice(),
             Self::Python(source) => source.advice(),
+            Self::Ending { .. } => Advice::new(YourCode).hint("rename it: Pulsar tells Python packages by their endings"),
             Self::Class { source, .. } => source.advice(),
             Self::NoClass { near, .. } => Advice::new(YourCode)
                 .details(near.iter().map(ToString::to_string).collect())

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail as tests do, and say why they skip")]
 
+mod artifacts;
 mod bad_input;
 mod custom;
 mod dockerfile;
