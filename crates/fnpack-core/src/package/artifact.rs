@@ -164,6 +164,7 @@ fn python_facts(path: &Path, kind: Kind, options: ArtifactOptions<'_>) -> Result
         Kind::PythonZip => ".zip",
         _ => ".py",
     };
+    // An archive under another name is one that Pulsar would take for something else.
     if !path.to_string_lossy().ends_with(ending) {
         return Err(ArtifactError::Ending { path: path.to_owned(), kind, ending });
     }

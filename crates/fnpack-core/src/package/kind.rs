@@ -1,4 +1,4 @@
-//! What kind of function package a file is, by its content.
+//! What kind of function package a file is, by its content; text by its name too.
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -104,7 +104,11 @@ impl Kind {
         if let Some((_, found)) = OTHERS.iter().find(|(magic, _)| start.starts_with(magic)) {
             return Err(other(found));
         }
-        if is_text(file).map_err(unreadable)? { Ok(Self::PythonModule) } else { Err(other("a file of no known kind")) }
+        if !is_text(file).map_err(unreadable)? {
+            return Err(other("a file of no known kind"));
+        }
+        // Text looks like text: only its name says that this one is Python.
+        if path.extension().is_some_and(|ending| ending == "py") { Ok(Self::PythonModule) } else { Err(other("a text file not named `.py`")) }
     }
 
     /// By what is in an archive. A wheel may hold class files and a jar Python sources, so the marks of the formats
@@ -169,7 +173,7 @@ mod tests {
     use super::*;
 
     fn kind_of(bytes: &[u8]) -> Result<Kind, String> {
-        let file = tempfile::NamedTempFile::new().unwrap();
+        let file = tempfile::Builder::new().suffix(".py").tempfile().unwrap();
         fs_err::write(file.path(), bytes).unwrap();
         Kind::of(file.path()).map_err(|error| error.to_string())
     }
@@ -210,8 +214,11 @@ mod tests {
     }
 
     #[test]
-    fn kind_of_folders_and_missing_files_is_an_error() {
+    fn kind_of_folders_other_texts_and_missing_files_is_an_error() {
         let folder = tempfile::Builder::new().suffix(".jar").tempdir().unwrap();
+        let source = folder.path().join("main.go");
+        fs_err::write(&source, "package main\n").unwrap();
+        assert!(Kind::of(&source).unwrap_err().to_string().ends_with("is a text file not named `.py`, which is no function package"));
         assert!(matches!(Kind::of(folder.path()), Err(KindError::NotAFile { .. })));
         assert!(matches!(Kind::of(&folder.path().join("none")), Err(KindError::Unreadable { .. })));
     }

@@ -1,6 +1,6 @@
 //! Function packages and ready artifacts: what users bring as a finished file, and what `fnpack package` makes.
 //!
-//! [`Artifact::read`] says what a file is and which function is in it, by its content and never by its name;
+//! [`Artifact::read`] says what a file is and which function is in it, by its content and not by its name;
 //! [`place()`] puts it into an application folder as Function Mesh runs it; [`take()`] goes the other way and makes a
 //! package of a finished application folder. Nothing here knows images.
 //!

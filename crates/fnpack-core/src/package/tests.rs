@@ -153,7 +153,7 @@ fn artifact_that_is_no_function_says_why() {
         ("empty.py", "not found"),
         ("two.py", "several Python functions"),
         ("other.zip", "no `other/src`"),
-        ("text", "is a Python module, and its name does not end in `.py`"),
+        ("text", "is a text file not named `.py`"),
         ("orders.whl", "is a Python zip, and its name does not end in `.zip`"),
         ("cut.jar", "is a damaged zip archive"),
         ("bin", "is no Go function"),

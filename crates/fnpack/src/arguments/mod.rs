@@ -85,7 +85,11 @@ pub(crate) enum Command {
     #[command(after_help = BUILD_EXAMPLES)]
     Build(Box<BuildArguments>),
     /// Build a function package from source
-    #[command(after_help = package::PACKAGE_EXAMPLES)]
+    #[command(
+        after_help = package::PACKAGE_EXAMPLES,
+        mut_arg("source", |path| path.help("Folder with the function's source [default: the current folder]")),
+        mut_arg("run_image", |name| name.help("Runner that the package is for, instead of the builder's"))
+    )]
     Package(Box<PackageArguments>),
     /// Start an image's process in the sandbox
     #[command(after_help = RUN_EXAMPLES)]

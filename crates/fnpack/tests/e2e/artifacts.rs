@@ -142,7 +142,7 @@ fn what_cannot_become_an_image_is_told_why() {
         ("none.jar", "--run-image runner/java", 1, &["no class that Pulsar could run"]),
         ("cut.jar", "--run-image runner/java", 1, &["damaged zip archive"]),
         ("empty.jar", "--run-image runner/java", 1, &["an empty file"]),
-        ("module.jar", "--run-image runner/python", 1, &["is a Python module", "`.py`"]),
+        ("module.jar", "--run-image runner/python", 1, &["is a text file not named `.py`"]),
         ("shell", "--run-image runner/go", 1, &["is no Go function"]),
         ("folder.jar", "--run-image runner/java", 1, &["looked for"]),
         ("no.jar", "--run-image runner/java", 2, &["there is no"]),
