@@ -44,7 +44,7 @@ pub(crate) enum JavaError {
     NoSuchJar { tool: Tool, setting: &'static str, path: PathBuf },
     #[error("read what {tool} made")]
     Jar { tool: Tool, source: JarError },
-    #[error("there is no function among the {classes} classes of `{jar}`{}", misses(.misses))]
+    #[error("there is no function among the {classes} classes of `{jar}`{}", reasons(.misses))]
     NoFunction { jar: String, classes: usize, misses: Vec<Unusable> },
     #[error("`{jar}` has several functions: {}", .functions.join(", "))]
     SeveralFunctions { jar: String, functions: Vec<String> },
@@ -69,7 +69,7 @@ fn names(folders: &[PathBuf]) -> String {
     folders.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-fn misses(misses: &[Unusable]) -> String {
+fn reasons(misses: &[Unusable]) -> String {
     let said: Vec<String> = misses.iter().map(ToString::to_string).collect();
     if said.is_empty() { String::new() } else { format!(": {}", said.join("; ")) }
 }
