@@ -75,11 +75,7 @@ const PYTHON: EmbeddedBuildpack = EmbeddedBuildpack {
     program: include_bytes!(concat!(env!("FNPACK_EMBED"), "/buildpack-python")),
 };
 
-const fn build_stack(
-    name: &'static str,
-    arguments: &'static [(&'static str, &'static str)],
-    fetches: &'static str,
-) -> EmbeddedStack {
+const fn build_stack(name: &'static str, arguments: &'static [(&'static str, &'static str)], fetches: &'static str) -> EmbeddedStack {
     EmbeddedStack {
         name,
         file: "stack/stack.build.Dockerfile",
@@ -94,17 +90,11 @@ const fn runner(name: &'static str, file: &'static str, dockerfile: &'static str
     EmbeddedStack { name, file, dockerfile, arguments: &[], is_runner: true, fetches: "" }
 }
 
-const GO_RUNNER: EmbeddedStack = runner(
-    "stack/go-runner",
-    "stack/stack.go-runner.run.Dockerfile",
-    include_str!("../../../stack/stack.go-runner.run.Dockerfile"),
-);
+const GO_RUNNER: EmbeddedStack =
+    runner("stack/go-runner", "stack/stack.go-runner.run.Dockerfile", include_str!("../../../stack/stack.go-runner.run.Dockerfile"));
 
-const JAVA_RUNNER: EmbeddedStack = runner(
-    "stack/java-runner",
-    "stack/stack.java-runner.run.Dockerfile",
-    include_str!("../../../stack/stack.java-runner.run.Dockerfile"),
-);
+const JAVA_RUNNER: EmbeddedStack =
+    runner("stack/java-runner", "stack/stack.java-runner.run.Dockerfile", include_str!("../../../stack/stack.java-runner.run.Dockerfile"));
 
 const PYTHON_RUNNER: EmbeddedStack = runner(
     "stack/python-runner",

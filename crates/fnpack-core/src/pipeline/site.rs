@@ -36,7 +36,12 @@ pub(super) struct Site {
 
 impl Site {
     /// Copies the source and makes the folders.
-    pub(super) fn prepare(bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder, runner: &RunnerFacts) -> Result<Self, PipelineError> {
+    pub(super) fn prepare(
+        bench: &Workbench<'_>,
+        options: &BuildOptions,
+        builder: &OpenBuilder,
+        runner: &RunnerFacts,
+    ) -> Result<Self, PipelineError> {
         let user = builder.description.user;
         let owner = if bench.single_id { Owner { uid: 0, gid: 0 } } else { Owner { uid: user.uid, gid: user.gid } };
         let certificates = bench.surroundings.certificate_variables(options.network);

@@ -41,7 +41,8 @@ fn tree(files: &[(&str, &str)]) -> TempDir {
 #[test]
 fn published_runners_are_read() {
     let alpine = Some(Distro { name: "alpine".into(), version: "3.21.3".into() });
-    let common = || RunnerFacts { libc: libc("musl 1.2.5"), distro: alpine.clone(), ..RunnerFacts::unknown("linux/amd64".parse().unwrap()) };
+    let common =
+        || RunnerFacts { libc: libc("musl 1.2.5"), distro: alpine.clone(), ..RunnerFacts::unknown("linux/amd64".parse().unwrap()) };
     for (runner, expected) in [
         (RunnerImage::published_go(), RunnerFacts { languages: languages(&[Language::Go]), ..common() }),
         (

@@ -32,12 +32,12 @@ impl Explain for PipelineError {
                 Advice::new(Configuration).hint("make the builder anew with `fnpack builder create`")
             }
             Self::NoRunImage { .. } => Advice::new(Configuration).hint("name one with `--run-image`"),
-            Self::Misfit { misfits, .. } => Advice::new(Configuration)
-                .details(misfits.iter().map(ToString::to_string).collect())
-                .hint(match misfits.first() {
+            Self::Misfit { misfits, .. } => {
+                Advice::new(Configuration).details(misfits.iter().map(ToString::to_string).collect()).hint(match misfits.first() {
                     Some(Misfit::Language { function, .. }) => format!("name a runner of {function} functions with `--run-image`"),
                     _ => "name a run image that fits with `--run-image`, or build for this one".to_owned(),
-                }),
+                })
+            }
         }
     }
 }

@@ -12,10 +12,14 @@ pub(crate) fn tree() -> Option<Environment> {
     let environment = Environment::with_base()?;
     let root = repository();
     READY.get_or_init(|| {
-        for (name, file) in [("stack/build", "stack.build"), ("stack/go-runner", "stack.go-runner.run")] {
-            let file = root.join(format!("stack/{file}.Dockerfile"));
-            environment.fnpack(["image", "build", "-t", name, "-f", path(&file), path(&root.join("stack"))]).success();
-        }
+        let make = |name: &str, more: &[&str]| {
+            environment.fnpack(["image", "build", "-t", name].iter().chain(more)).success();
+        };
+        let stack = root.join("stack");
+        let (build, run) = (stack.join("stack.build.Dockerfile"), stack.join("stack.go-runner.run.Dockerfile"));
+        make("stack/build-go", &["--build-arg", "LANGUAGES=go", "-f", path(&build), path(&stack)]);
+        make("runner/go", &["--target", "go", path(&stack.join("runner"))]);
+        make("stack/go-runner", &["--build-arg", "RUNNER_IMAGE=runner/go", "-f", path(&run), path(&stack)]);
         let config = root.join("builders/golang-builder/builder.toml");
         environment.fnpack(["builder", "create", "fnpack/golang-builder", "-c", path(&config)]).success();
     });
@@ -188,8 +192,16 @@ fn default_builder_is_made_from_what_fnpack_carries() {
     );
 
     environment.fnpack(["image", "import", path(&cache.join("debian-trixie.tar")), "debian:trixie-slim"]).success();
-    let outcome = environment.call("--offline build go/plain plain");
-    for announced in ["fnpack/golang-builder for Go is not in the store", "to be fetched", "stack/build from stack.build.Dockerfile"] {
+    let error = environment.call("--offline build go/plain plain").failure(4);
+    assert!(error.contains("streamnative/pulsar-functions-pulsarctl-go-runner") && error.contains("--run-image"), "{error}");
+    environment.call("image rm fnpack/golang-builder").success();
+    environment.call("image rm stack/build-go").success();
+
+    // A runner that the user names needs no other to be made.
+    let outcome = environment.call("--offline build go/plain plain --run-image debian:trixie-slim");
+    for announced in
+        ["fnpack/golang-builder for Go is not in the store", "to be fetched", "stack/build-go from stack/stack.build.Dockerfile"]
+    {
         assert!(outcome.stderr.contains(announced), "`{announced}` in\n{}", outcome.stderr);
     }
     // Made, and then it says that this is no function.
@@ -197,7 +209,7 @@ fn default_builder_is_made_from_what_fnpack_carries() {
     let mut names: Vec<String> =
         environment.call("image ls").success().lines().skip(1).map(|line| line.split(' ').next().unwrap().to_owned()).collect();
     names.sort();
-    assert_eq!(names, ["debian:trixie-slim", "fnpack/golang-builder:latest", "stack/build:latest", "stack/go-runner:latest"]);
+    assert_eq!(names, ["debian:trixie-slim", "fnpack/golang-builder:latest", "stack/build-go:latest"]);
 }
 
 #[test]

@@ -19,3 +19,4 @@ mod rebase;
 mod reproducible;
 mod rootless;
 mod run;
+mod runners;
