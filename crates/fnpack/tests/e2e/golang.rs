@@ -192,18 +192,15 @@ fn default_builder_is_made_from_what_fnpack_carries() {
     );
 
     environment.fnpack(["image", "import", path(&cache.join("debian-trixie.tar")), "debian:trixie-slim"]).success();
-    let error = environment.call("--offline build go/plain plain").failure(4);
+    let outcome = environment.call("--offline build go/plain plain");
+    for announced in ["fnpack/golang-builder for Go is not in the store", "to be fetched", "stack/build-go from stack/stack.build.Dockerfile"] {
+        assert!(outcome.stderr.contains(announced), "`{announced}` in\n{}", outcome.stderr);
+    }
+    let error = outcome.failure(4);
     assert!(error.contains("streamnative/pulsar-functions-pulsarctl-go-runner") && error.contains("--run-image"), "{error}");
-    environment.call("image rm fnpack/golang-builder").success();
-    environment.call("image rm stack/build-go").success();
 
     // A runner that the user names needs no other to be made.
     let outcome = environment.call("--offline build go/plain plain --run-image debian:trixie-slim");
-    for announced in
-        ["fnpack/golang-builder for Go is not in the store", "to be fetched", "stack/build-go from stack/stack.build.Dockerfile"]
-    {
-        assert!(outcome.stderr.contains(announced), "`{announced}` in\n{}", outcome.stderr);
-    }
     // Made, and then it says that this is no function.
     assert!(outcome.failure(1).contains("pf.Start"));
     let mut names: Vec<String> =
