@@ -106,7 +106,7 @@ printf '[types]\ncache = true\nbuild = true\n' > $1/kept.toml
 printf hello > $1/shown/env.launch/GREETING.override
 printf '#!/bin/sh\n' > $1/shown/bin/tool
 printf '[types]\nlaunch = true\n' > $1/shown.toml
-echo "$HOME" > "$TMPDIR/written"; echo "$HOME" > "$HOME/written"
+echo "$HOME" > "${TMPDIR:-/tmp}/written"; echo "$HOME" > "$HOME/written"
 mkdir made; echo made > made/file
 cat > $1/launch.toml <<TOML
 [[processes]]
