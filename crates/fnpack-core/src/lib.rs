@@ -23,6 +23,7 @@ pub mod rebase;
 pub mod reference;
 pub mod registry;
 pub mod root;
+pub mod runner;
 pub mod source;
 pub mod store;
 pub mod target;

@@ -1,3 +1,4 @@
 //! Test environment of fnpack; never shipped.
 
 pub mod registry;
+pub mod runner;

@@ -156,7 +156,9 @@ mod tests {
             (&["x/exec.d/a"], &["layer-exec-d: has programs that will not run before the function: `exec.d/a`"]),
             (
                 &["x/bin/a", "x/bin/b", "x/lib/c.so", "x/lib/d.so", "x/lib/e.so", "x/lib/f.so"],
-                &["layer-path: has programs or libraries that no search path leads to: `bin/a`, `bin/b`, `lib/c.so`, `lib/d.so`, `lib/e.so` and 1 more"],
+                &[
+                    "layer-path: has programs or libraries that no search path leads to: `bin/a`, `bin/b`, `lib/c.so`, `lib/d.so`, `lib/e.so` and 1 more",
+                ],
             ),
         ] {
             let (_folder, root) = folder(files);

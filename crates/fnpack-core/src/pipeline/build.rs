@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fnpack_artifact::Facts;
+
 use super::builder_folder::BuilderChoice;
 use super::cache::{BuildCache, CacheKeys};
 use super::layers_folder::LayersFolder;
@@ -24,6 +26,7 @@ use crate::lifecycle::restore::{self, Restored};
 use crate::project::BuildpackChoice;
 use crate::reference::Reference;
 use crate::root::Root;
+use crate::runner::RunnerFacts;
 use crate::source::Source;
 use crate::target::Target;
 
@@ -89,6 +92,7 @@ pub struct Timings {
 /// Builds a function image and puts it into the store.
 pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, PipelineError> {
     let mut finished = Finished::of(bench, options)?;
+    finished.flow.require_fit(&finished.built)?;
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
     let exported = finished.flow.export(&finished.context.places.layers, &finished.built)?;
@@ -117,7 +121,7 @@ impl<'a> Finished<'a> {
     /// Runs detect and build.
     pub(super) fn of(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
         let flow = Flow::open(bench, options)?;
-        let context = flow.site.context(bench, options, &flow.builder, &flow.run_image.image)?;
+        let context = flow.site.context(bench, options, &flow.builder, &flow.runner)?;
 
         let detecting = flow.site.detecting(bench, &flow.builder);
         let detected = detect::detect(&context, &flow.builder.order(), detecting.as_ref())?;
@@ -160,6 +164,7 @@ struct Flow<'a> {
     options: &'a BuildOptions,
     builder: OpenBuilder,
     run_image: ChosenRunImage,
+    runner: RunnerFacts,
     previous: Option<Image>,
     site: Site,
 }
@@ -169,9 +174,10 @@ impl<'a> Flow<'a> {
     fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
         let builder = OpenBuilder::open(bench, options)?;
         let run_image = ChosenRunImage::choose(bench, options, &builder)?;
+        let runner = bench.runner_facts(&run_image.image)?;
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
-        let site = Site::prepare(bench, options, &builder)?;
-        Ok(Self { bench, options, builder, run_image, previous, site })
+        let site = Site::prepare(bench, options, &builder, &runner)?;
+        Ok(Self { bench, options, builder, run_image, runner, previous, site })
     }
 
     fn announce(&self, detected: &Detected) {
@@ -183,6 +189,16 @@ impl<'a> Flow<'a> {
                 self.bench.report.detail(&format!("[{}] {line}", result.module));
             }
         }
+    }
+
+    /// What the buildpacks say of the function must fit the run image.
+    fn require_fit(&self, built: &Built) -> Result<(), PipelineError> {
+        let label = |key: &str| built.labels.iter().rev().find(|label| label.key == key).map(|label| label.value.as_str());
+        let misfits = Facts::from_labels(label).map(|function| self.runner.fits(&function)).unwrap_or_default();
+        if misfits.is_empty() {
+            return Ok(());
+        }
+        Err(PipelineError::Misfit { function: self.options.name.familiar(), run_image: self.run_image.reference.familiar(), misfits })
     }
 
     /// The image's own cache, and for its first build the newest of the same builder.

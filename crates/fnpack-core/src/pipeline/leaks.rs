@@ -136,21 +136,12 @@ mod tests {
             root.write(path, text.as_bytes(), 0o644).unwrap();
         }
         symlink.iter().for_each(|target| root.symlink(target, "a_b/l/link").unwrap());
-        let layer = BuiltLayer {
-            name: "l".to_owned(),
-            launch: true,
-            build: false,
-            cache: false,
-            metadata: toml::Table::new(),
-            present: true,
-        };
+        let layer =
+            BuiltLayer { name: "l".to_owned(), launch: true, build: false, cache: false, metadata: toml::Table::new(), present: true };
         let buildpack =
             BuiltBuildpack { id: "a/b".into(), version: "1".into(), api: "0.10".into(), homepage: None, layers: vec![layer], store: None };
-        let built = Built {
-            buildpacks: vec![buildpack],
-            labels: vec![Label { key: "k".to_owned(), value: label.to_owned() }],
-            ..Built::default()
-        };
+        let built =
+            Built { buildpacks: vec![buildpack], labels: vec![Label { key: "k".to_owned(), value: label.to_owned() }], ..Built::default() };
         find(Path::new("/tmp/build-1"), &built, &root, &Root::open(app.path()).unwrap()).map_err(|error| error.to_string())
     }
 

@@ -18,6 +18,7 @@ mod open_builder;
 mod platform;
 mod registry;
 mod report;
+mod runner;
 mod site;
 mod surroundings;
 
@@ -116,6 +117,9 @@ pub enum PipelineError {
     /// Its folders are not those of a builder.
     #[error("the builder has no folder `{folder}`")]
     NoBuildpacks { folder: &'static str },
+    /// Facts of both speak against it.
+    #[error("`{function}` would not run on `{run_image}`")]
+    Misfit { function: String, run_image: String, misfits: Vec<crate::runner::Misfit> },
 }
 
 impl Workbench<'_> {

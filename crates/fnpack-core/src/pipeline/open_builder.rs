@@ -10,7 +10,6 @@ use super::buildpacks::{ChosenBuildpacks, Host};
 use super::{FindError, PipelineError, Workbench};
 use crate::builder::BuilderDescription;
 use crate::image::Image;
-use crate::lifecycle::analyze;
 use crate::lifecycle::api::PlatformApi;
 use crate::lifecycle::context::{Place, RunTarget};
 use crate::lifecycle::environment::Variables;
@@ -19,6 +18,7 @@ use crate::lifecycle::label::RunImageNames;
 use crate::lifecycle::target::distro_of_os_release;
 use crate::reference::Reference;
 use crate::root::{Root, RootError};
+use crate::runner::RunnerFacts;
 use crate::store::Snapshot;
 
 /// The largest launcher that is taken from a builder; upstream's has 3 MB.
@@ -108,10 +108,9 @@ impl OpenBuilder {
     }
 
     /// The target of the build: that of the run image, its distribution or else the builder's.
-    pub(super) fn run_target(&self, run_image: &Image) -> RunTarget {
-        let labelled = RunTarget::from(analyze::RunTarget::of(run_image));
+    pub(super) fn run_target(&self, runner: &RunnerFacts) -> RunTarget {
         let own = || distro_of_os_release(&self.root.read_to_string(Path::new("/etc/os-release"), LARGEST_OS_RELEASE).ok()?);
-        RunTarget { distro: labelled.distro.or_else(own), ..labelled }
+        RunTarget { target: runner.target.clone(), distro: runner.distro.clone().or_else(own) }
     }
 }
 

@@ -14,12 +14,12 @@ use super::open_builder::OpenBuilder;
 use super::platform::{PLATFORM, Platform};
 use super::{PipelineError, Workbench};
 use crate::executor::{Changes, Executor, Network, Processes, SandboxExecutor, SandboxRoot, User, new_upper};
-use crate::image::Image;
 use crate::layers::Owner;
 use crate::lifecycle::built::Built;
 use crate::lifecycle::context::{Context, Place, Places};
 use crate::lifecycle::environment::Variables;
 use crate::root::Root;
+use crate::runner::RunnerFacts;
 use crate::store::Scratch;
 
 /// The layers folder's place in the image, as `pack` has it.
@@ -59,7 +59,12 @@ struct Seen {
 
 impl Site {
     /// Copies the source and makes the folders.
-    pub(super) fn prepare(bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder) -> Result<Self, PipelineError> {
+    pub(super) fn prepare(
+        bench: &Workbench<'_>,
+        options: &BuildOptions,
+        builder: &OpenBuilder,
+        runner: &RunnerFacts,
+    ) -> Result<Self, PipelineError> {
         let local = match &options.builder {
             BuilderChoice::Image(_) => None,
             BuilderChoice::Folder(folder) => Some(folder.executor),
@@ -68,10 +73,12 @@ impl Site {
         let scratch = bench.store.scratch()?;
         let seen = if local.is_some() { Seen::as_they_are(&scratch)? } else { Seen::mounted(options) };
         let (owner, user) = if local.is_some() { ourselves() } else { users(bench, builder) };
+        let runner = runner.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
         let site = Self {
             owner,
             user,
-            platform: Platform::new(variables(bench, options, &seen, local.is_none())),
+            // What the user says is stronger than what the machine and the run image have.
+            platform: Platform::new(runner.chain(variables(bench, options, &seen, local.is_none()))),
             volumes: options.volumes.iter().map(Mount::from).collect(),
             scratch,
             seen,
@@ -103,12 +110,12 @@ impl Site {
         bench: &Workbench<'_>,
         options: &BuildOptions,
         builder: &OpenBuilder,
-        run_image: &Image,
+        runner: &RunnerFacts,
     ) -> Result<Context, PipelineError> {
         Ok(Context {
             api: builder.api,
             places: self.places(builder)?,
-            run_target: builder.run_target(run_image),
+            run_target: builder.run_target(runner),
             execution_environment: EXECUTION_ENVIRONMENT.to_owned(),
             environment: self.environment(bench, options, builder),
             user: self.user.clone(),

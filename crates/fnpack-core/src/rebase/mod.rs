@@ -15,6 +15,7 @@ pub use verdict::{Objection, Verdict};
 use crate::digest::DiffId;
 use crate::image::{CONSTANT_TIME, History, Image, ImageConfig, Layer};
 use crate::reference::Reference;
+use crate::runner::RunnerFacts;
 use labels::LifecycleMetadata;
 
 /// A new base and the name by which it was asked for.
@@ -24,6 +25,8 @@ pub struct NewBase<'a> {
     pub image: &'a Image,
     /// Its name.
     pub reference: &'a Reference,
+    /// What is known of it, if that is more than its labels say.
+    pub facts: Option<&'a RunnerFacts>,
 }
 
 /// Why an image cannot be put on another base.
@@ -88,7 +91,7 @@ pub fn rebase(name: &Reference, image: &Image, base: NewBase<'_>, force: bool) -
         top_layer: metadata.top_layer().unwrap_or_default().to_owned(),
     })?;
     let top = base.image.layers().last().ok_or_else(|| RebaseError::EmptyBase { run_image: base.reference.familiar() })?;
-    let objections = verdict::objections(image, base.image);
+    let objections = verdict::objections(image, base.image, base.facts);
     if !objections.is_empty() && !force {
         return Err(RebaseError::Refused { name: name.familiar(), run_image: base.reference.familiar(), objections });
     }

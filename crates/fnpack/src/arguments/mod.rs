@@ -1,5 +1,6 @@
 //! What a user can type. What it means is decided in `command`.
 
+mod buildpacks;
 mod image;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use fnpack_core::executor::Network;
 use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
 
+pub(crate) use buildpacks::BuildpackArguments;
 pub(crate) use image::{ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, SaveArguments};
 
 /// Package Apache Pulsar functions: source to function image, without a daemon, root or a registry
@@ -117,9 +119,12 @@ pub(crate) struct BuildArguments {
     /// The same as PATH, as `pack` has it
     #[arg(short, long, value_name = "PATH", conflicts_with = "source")]
     pub(crate) path: Option<PathBuf>,
-    /// Builder image [default: that of the language found in the source, made if it is missing]
+    /// Builder image [default: that of project.toml, else that of the language found in the source, made if it is
+    /// missing]
     #[arg(short = 'B', long, value_name = "NAME")]
     pub(crate) builder: Option<Reference>,
+    #[command(flatten)]
+    pub(crate) buildpacks: BuildpackArguments,
     /// Runner to put the function on, instead of the builder's
     #[arg(long, value_name = "NAME")]
     pub(crate) run_image: Option<Reference>,
@@ -323,6 +328,7 @@ Examples:
   fnpack build my-function                                  # the source is the current folder
   fnpack build my-function examples/go/exclamation
   fnpack build my-function -B fnpack/golang-builder --run-image stack/go-runner:next
+  fnpack build my-function -b from=builder -b ./my-buildpack # a buildpack of your own after the builder's
   fnpack build my-function -e BP_GO_TARGETS=./cmd/orders    # one of several main packages
   fnpack build my-function --volume ./proxy:/goproxy -e GOPROXY=file:///goproxy";
 

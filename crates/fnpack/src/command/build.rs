@@ -5,13 +5,13 @@ use std::path::Path;
 use fnpack_core::pipeline::{self, BuildOptions, BuilderChoice, Made};
 use fnpack_core::reference::Reference;
 use fnpack_core::source::Source;
-use fnpack_core::target::Target;
 use serde::Serialize;
 
 use super::Session;
+use super::default_builder::{self, Chosen, Wanted};
 use super::executor::{self, Executor};
-use super::{default_builder, host_builder};
 use super::variables::{variables, volume};
+use super::{host_builder, project};
 use crate::arguments::BuildArguments;
 use crate::error::{Class, CommandError};
 
@@ -19,14 +19,25 @@ use crate::error::{Class, CommandError};
 pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
     let path = arguments.source.clone().or_else(|| arguments.path.clone()).unwrap_or_else(|| ".".into());
     let source = Source::open(&path)?;
-    let env = variables(&arguments.env_files, &arguments.env)?;
+    let project = project::read(&path, &arguments.buildpacks, session)?;
+    let source = source.selecting(project.selection);
+    let env = project.env.into_iter().chain(variables(&arguments.env_files, &arguments.env)?).collect();
     let volumes = arguments.volumes.iter().map(|text| volume(text)).collect::<Result<_, _>>()?;
     let created = arguments.creation_time.as_deref().map(creation_time).transpose()?;
     let target = arguments.platform.clone().unwrap_or_else(|| session.bench.target.clone());
     // Buildpacks that are laid out for this build go with it.
     let scratch = session.bench.store.scratch()?;
-    let wanted = Wanted { named: arguments.builder.as_ref(), source: &source, target: &target, scratch: scratch.path() };
-    let builder = builder(&wanted, session)?;
+    let wanted = Wanted {
+        builder: arguments.builder.as_ref().or(project.builder.as_ref()),
+        run_image: arguments.run_image.as_ref(),
+        source: &source,
+        target: &target,
+    };
+    let (builder, run_image) = match (session.executor, &arguments.builder) {
+        (Executor::Sandbox, _) => in_sandbox(&wanted, session)?,
+        (executor, None) => (outside(executor, &source, scratch.path())?, arguments.run_image.clone()),
+        (executor, Some(name)) => return Err(no_builder(executor, name)),
+    };
     let (name, executor) = (arguments.name.familiar(), session.executor.described());
     session.ui.step(&format!("building {name} from {} with {}, {executor}", path.display(), builder.name()));
     let options = BuildOptions {
@@ -34,8 +45,8 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
         tags: arguments.tags.clone(),
         source,
         builder,
-        buildpacks: fnpack_core::project::BuildpackChoice::default(),
-        run_image: arguments.run_image.clone(),
+        buildpacks: project.buildpacks,
+        run_image,
         env,
         volumes,
         network: arguments.network.into(),
@@ -51,32 +62,33 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
     report(&made, arguments, session)
 }
 
-/// What a builder is chosen by.
-struct Wanted<'a> {
-    named: Option<&'a Reference>,
-    source: &'a Source,
-    target: &'a Target,
-    /// Where one may be laid out.
-    scratch: &'a Path,
+fn in_sandbox(wanted: &Wanted<'_>, session: &Session<'_>) -> Result<(BuilderChoice, Option<Reference>), CommandError> {
+    let Chosen { builder, run_image } = default_builder::choose(wanted, session)?;
+    Ok((builder.into(), run_image))
 }
 
-fn builder(wanted: &Wanted<'_>, session: &Session<'_>) -> Result<BuilderChoice, CommandError> {
-    let unfit = |name: &Reference, reason: &str| {
-        Err(CommandError::message(Class::Usage, format!("the builder `{}` cannot be used: {reason}", name.familiar()))
-            .hint("leave out `--builder`, or build with `--executor sandbox`"))
-    };
-    match (session.executor, wanted.named) {
-        (Executor::Sandbox, Some(name)) => Ok(name.clone().into()),
-        (Executor::Sandbox, None) => Ok(default_builder::ensure(wanted.source, wanted.target, session)?.into()),
-        (Executor::Here, None) => Ok(BuilderChoice::Folder(executor::container())),
-        (Executor::Host, None) => host_builder::lay_out(wanted.source, wanted.scratch).map(BuilderChoice::Folder),
-        (Executor::Here, Some(name)) => unfit(name, "with the executor `here` this container is the builder"),
-        (Executor::Host, Some(name)) => unfit(name, "with the executor `host` there is no builder, only fnpack's own buildpacks"),
+/// The builder of an executor that has none as an image; `scratch` is where one may be laid out.
+fn outside(executor: Executor, source: &Source, scratch: &Path) -> Result<BuilderChoice, CommandError> {
+    match executor {
+        Executor::Host => host_builder::lay_out(source, scratch).map(BuilderChoice::Folder),
+        Executor::Here | Executor::Sandbox => Ok(BuilderChoice::Folder(executor::container())),
     }
+}
+
+fn no_builder(executor: Executor, name: &Reference) -> CommandError {
+    let reason = match executor {
+        Executor::Host => "with the executor `host` there is no builder, only fnpack's own buildpacks",
+        Executor::Here | Executor::Sandbox => "with the executor `here` this container is the builder",
+    };
+    CommandError::message(Class::Usage, format!("the builder `{}` cannot be used: {reason}", name.familiar()))
+        .hint("leave out `--builder`, or build with `--executor sandbox`")
 }
 
 fn report(made: &Made, arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
     session.ui.step(&format!("{} layers reused, {} made", made.reused, made.added));
+    for finding in &made.findings {
+        session.ui.warning(&finding.to_string());
+    }
     let machine = |error| CommandError::new(Class::Machine, error);
     if let Some(file) = &arguments.digest_file {
         fs_err::write(file, made.image.digest().to_string()).map_err(machine)?;

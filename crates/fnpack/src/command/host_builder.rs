@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use fnpack_core::builder::{BuilderToml, Module, Order};
+use fnpack_core::builder::{BuilderToml, Order, place_module};
 use fnpack_core::lifecycle::files::run::{RunImage, RunToml};
 use fnpack_core::pipeline::{BuilderFolder, LocalExecutor};
 use fnpack_core::root::Root;
@@ -11,7 +11,7 @@ use fnpack_core::source::Source;
 use serde::Serialize;
 
 use super::builder::descriptor;
-use super::default_builder::{choose, module};
+use super::default_builder::{module, of_source};
 use crate::embedded::{DefaultBuilder, LAUNCHER};
 use crate::error::{Class, CommandError};
 use crate::settings;
@@ -29,21 +29,16 @@ pub(super) fn lay_out(source: &Source, folder: &Path) -> Result<BuilderFolder, C
     let machine = |error| CommandError::new(Class::Machine, error);
     // Commands start in other folders.
     let folder = fs_err::canonicalize(folder).map_err(machine)?;
-    let builder = choose(source)?;
-    let module = module(builder, &folder)?;
+    let builder = of_source(source)?;
     let root = Root::open(&folder)?;
-    place(&module, &root)?;
+    root.create_dir("cnb", 0o755)?;
+    for buildpack in builder.buildpacks {
+        place_module(&module(buildpack, &folder)?, &root)?;
+    }
     write_documents(builder, &root)?;
     let mut environment: Vec<(OsString, OsString)> = IDS.iter().map(|(name, value)| (name.into(), value.into())).collect();
     environment.push(("PATH".into(), settings::search_path()));
     Ok(BuilderFolder { executor: LocalExecutor::Host, root: folder, environment: environment.into_iter().collect() })
-}
-
-fn place(module: &Module, root: &Root) -> Result<(), CommandError> {
-    let place = module.buildpack.module().folder();
-    let place = Path::new(place.trim_start_matches('/'));
-    root.create_dir_all(place.parent().unwrap_or(Path::new("")), 0o755)?;
-    Ok(root.rename("buildpack", place)?)
 }
 
 fn write_documents(builder: &DefaultBuilder, root: &Root) -> Result<(), CommandError> {

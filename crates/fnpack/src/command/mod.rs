@@ -9,6 +9,7 @@ mod executor;
 mod host_builder;
 mod image;
 mod inspect;
+mod project;
 mod rebase;
 mod run;
 mod session;

@@ -10,6 +10,7 @@ mod layer;
 mod lifecycle;
 mod machine;
 mod pipeline;
+mod project;
 mod registry;
 mod store;
 

@@ -1,6 +1,7 @@
 //! A build as a whole.
 
 use fnpack_core::pipeline::{BuilderFolderError, LeakError, PipelineError, PlatformError};
+use fnpack_core::runner::Misfit;
 
 use super::machine::DOCTOR;
 use super::{Advice, Explain};
@@ -13,6 +14,7 @@ impl Explain for PipelineError {
             Self::Find(source) => source.advice(),
             Self::Store(source) => source.advice(),
             Self::Builder(source) => source.advice(),
+            Self::Choice(source) => source.advice(),
             Self::BuilderFolder(source) => source.advice(),
             Self::Leak(source) => source.advice(),
             Self::Load(source) => source.advice(),
@@ -33,6 +35,12 @@ impl Explain for PipelineError {
             }
             Self::BuilderOfOtherTarget { .. } | Self::NotIsolated { .. } => Advice::new(Usage).hint("build with `--executor sandbox`"),
             Self::NoRunImage { .. } => Advice::new(Configuration).hint("name one with `--run-image`"),
+            Self::Misfit { misfits, .. } => {
+                Advice::new(Configuration).details(misfits.iter().map(ToString::to_string).collect()).hint(match misfits.first() {
+                    Some(Misfit::Language { function, .. }) => format!("name a runner of {function} functions with `--run-image`"),
+                    _ => "name a run image that fits with `--run-image`, or build for this one".to_owned(),
+                })
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail as tests do, and say why they skip")]
 
 mod bad_input;
+mod custom;
 mod dockerfile;
 mod documents_tree;
 mod environment;

@@ -1,0 +1,138 @@
+//! The builder that is taken where none is named: that of the source's language. Those that fnpack carries are made
+//! when they are missing.
+
+mod language;
+mod stack;
+
+use std::path::Path;
+
+use fnpack_core::builder::{BuilderDescription, BuilderToml, BuildpackToml, Module};
+use fnpack_core::pipeline::{self, BuilderParts};
+use fnpack_core::reference::Reference;
+use fnpack_core::root::Root;
+use fnpack_core::source::Source;
+use fnpack_core::target::Target;
+
+pub(super) use self::language::builder_of as of_source;
+
+use self::language::Found;
+use super::Session;
+use super::builder::lifecycle;
+use crate::embedded::{DEFAULT_BUILDERS, DefaultBuilder, EmbeddedBuildpack, EmbeddedStack, FUNCTION_BUILDER};
+use crate::error::{Class, CommandError};
+
+/// What is wanted.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    /// The builder that the user names, on the command line or in project.toml.
+    pub(super) builder: Option<&'a Reference>,
+    /// The run image that the user names.
+    pub(super) run_image: Option<&'a Reference>,
+    /// The function.
+    pub(super) source: &'a Source,
+    /// What it is built for.
+    pub(super) target: &'a Target,
+}
+
+/// What is taken.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    /// The builder; in the store, if fnpack can make it.
+    pub(super) builder: Reference,
+    /// The run image; none if the builder's first is meant.
+    pub(super) run_image: Option<Reference>,
+}
+
+/// The builder and the run image of a build.
+pub(super) fn choose(wanted: &Wanted<'_>, session: &Session<'_>) -> Result<Chosen, CommandError> {
+    let builder = match wanted.builder {
+        Some(named) => match carried(named) {
+            Some(builder) => builder,
+            None => return Ok(Chosen { builder: named.clone(), run_image: wanted.run_image.cloned() }),
+        },
+        None => of_source(wanted.source)?,
+    };
+    let name: Reference = builder.name.parse()?;
+    let (runner, run_image) = runner(builder, wanted, session)?;
+    ensure(builder, &name, wanted.target, session)?;
+    if let Some(runner) = runner
+        && names_run_image(&name, runner.name, wanted.target, session)?
+    {
+        stack::ensure(&[runner], wanted.target, session)?;
+    }
+    Ok(Chosen { builder: name, run_image })
+}
+
+/// The builder of this name among those that fnpack carries.
+fn carried(name: &Reference) -> Option<&'static DefaultBuilder> {
+    let same = |builder: &&DefaultBuilder| builder.name.parse::<Reference>().is_ok_and(|known| known == *name);
+    DEFAULT_BUILDERS.iter().chain([&FUNCTION_BUILDER]).find(same)
+}
+
+type Runner = (Option<&'static EmbeddedStack>, Option<Reference>);
+
+/// The runner to make if it is missing, and the run image to name to the build. A runner that the user names stands for
+/// itself: the default one is not made then, which may cost a large download.
+fn runner(builder: &'static DefaultBuilder, wanted: &Wanted<'_>, session: &Session<'_>) -> Result<Runner, CommandError> {
+    if let Some(named) = wanted.run_image {
+        return Ok((None, Some(named.clone())));
+    }
+    if let [only] = builder.run_stacks {
+        return Ok((Some(only), None));
+    }
+    // A builder for several languages has a runner for each.
+    let found = language::found(wanted.source);
+    if found.len() > 1 {
+        session.ui.warning(&format!(
+            "{} has the files of several languages ({}); the first group of {} that accepts it builds it, `--builder` names one",
+            wanted.source.path().display(),
+            found.iter().map(Found::to_string).collect::<Vec<_>>().join("; "),
+            builder.name,
+        ));
+    }
+    let runner = found.first().and_then(|found| found.builder.run_stacks.first());
+    Ok((runner, runner.map(|runner| runner.name.parse()).transpose()?))
+}
+
+/// Whether the builder, which may be the user's own under the default's name, uses this run image.
+fn names_run_image(builder: &Reference, runner: &str, target: &Target, session: &Session<'_>) -> Result<bool, CommandError> {
+    let Some(image) = session.bench.store.image(builder, target)? else { return Ok(false) };
+    let runner: Reference = runner.parse()?;
+    let images = BuilderDescription::of(&image, &builder.familiar())?.run_images();
+    Ok(images.iter().any(|entry| entry.image.parse::<Reference>().is_ok_and(|name| name == runner)))
+}
+
+/// Makes the builder of what fnpack carries, if it is not in the store. Says first what it will take.
+fn ensure(builder: &DefaultBuilder, name: &Reference, target: &Target, session: &Session<'_>) -> Result<(), CommandError> {
+    if session.bench.store.image(name, target)?.is_some() {
+        return Ok(());
+    }
+    session.ui.step(&format!("the builder {} for {} is not in the store; making it, once", builder.name, builder.languages));
+    stack::ensure(&[&builder.build_stack], target, session)?;
+    let scratch = session.bench.store.scratch()?;
+    let config = BuilderToml::parse("builder.toml", builder.builder_toml, Path::new("/"))?;
+    let modules = builder.buildpacks.iter().map(|buildpack| module(buildpack, scratch.path())).collect::<Result<_, _>>()?;
+    let parts = BuilderParts {
+        config: &config,
+        file: "builder.toml",
+        modules: Some(modules),
+        lifecycle: &lifecycle(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    pipeline::create_builder(&session.bench, parts, name, target)?;
+    session.ui.progress_done();
+    Ok(())
+}
+
+/// An embedded buildpack, written to a folder below `scratch`.
+pub(super) fn module(buildpack: &EmbeddedBuildpack, scratch: &Path) -> Result<Module, CommandError> {
+    let folder = scratch.join(buildpack.name);
+    fs_err::create_dir_all(&folder).map_err(|error| CommandError::new(Class::Machine, error))?;
+    let root = Root::open(&folder)?;
+    root.write("buildpack.toml", buildpack.toml.as_bytes(), 0o644)?;
+    root.create_dir("bin", 0o755)?;
+    root.write("bin/build", buildpack.program, 0o755)?;
+    root.symlink("build", "bin/detect")?;
+    let buildpack = BuildpackToml::read(&root, "")?;
+    Ok(Module { buildpack, root, location: "fnpack itself".to_owned() })
+}
