@@ -160,19 +160,20 @@ impl Source {
 }
 
 /// Shares the blocks where the file system can, else copies.
-fn clone_or_copy(from: &mut File, to: &mut File) -> io::Result<u64> {
+pub(crate) fn clone_or_copy(from: &mut File, to: &mut File) -> io::Result<u64> {
     match rustix::fs::ioctl_ficlone(&*to, &*from) {
         Ok(()) => Ok(from.metadata()?.len()),
         Err(_) => io::copy(from, to),
     }
 }
 
+/// When a file was last changed.
 #[expect(
     clippy::unnecessary_cast,
     clippy::cast_possible_wrap,
     reason = "the fields' types differ between architectures; nanoseconds fit either"
 )]
-fn modification_time(stat: &rustix::fs::Stat) -> Timespec {
+pub(crate) fn modification_time(stat: &rustix::fs::Stat) -> Timespec {
     Timespec { tv_sec: stat.st_mtime as i64, tv_nsec: stat.st_mtime_nsec as _ }
 }
 

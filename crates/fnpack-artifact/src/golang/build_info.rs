@@ -105,7 +105,10 @@ mod tests {
         ] {
             let info = BuildInfo::find(&build_info("go1.26.8", &format!("path\texample.com/x\n{lines}\nbuild\tGOOS=linux\n"))).unwrap();
             assert_eq!(info.function_version.as_deref(), expected, "{lines}");
-            assert_eq!((info.go_version.as_str(), info.package.as_str(), info.system.as_deref()), ("1.26.8", "example.com/x", Some("linux")));
+            assert_eq!(
+                (info.go_version.as_str(), info.package.as_str(), info.system.as_deref()),
+                ("1.26.8", "example.com/x", Some("linux"))
+            );
         }
     }
 

@@ -126,7 +126,11 @@ impl Layout {
     fn header(self, header: &[u8]) -> Option<(u16, Table, Table, u16)> {
         let [programs, sections, counts] = if self.wide { [32, 40, 54] } else { [28, 32, 42] };
         let table = |offset, counts| {
-            Some(Table { offset: self.address(header, offset)?, entry_size: self.half(header, counts)?, count: self.half(header, counts + 2)? })
+            Some(Table {
+                offset: self.address(header, offset)?,
+                entry_size: self.half(header, counts)?,
+                count: self.half(header, counts + 2)?,
+            })
         };
         Some((self.half(header, 18)?, table(programs, counts)?, table(sections, counts + 4)?, self.half(header, counts + 8)?))
     }

@@ -1,14 +1,16 @@
 //! Function source to a function image: the whole flow.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fnpack_artifact::Facts;
 
-use super::cache::{BuildCache, CacheKeys, LayersPlace};
+use super::builder_folder::BuilderChoice;
+use super::cache::{BuildCache, CacheKeys};
+use super::layers_folder::LayersFolder;
 use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
-use super::site::{LayersFolder, Site, with_layers};
+use super::site::{LAYERS, Site, with_layers};
 use super::{PipelineError, Volume, Workbench};
 use crate::check::{self, Finding};
 use crate::executor::Network;
@@ -37,8 +39,8 @@ pub struct BuildOptions {
     pub tags: Vec<Reference>,
     /// The function.
     pub source: Source,
-    /// The builder.
-    pub builder: Reference,
+    /// The builder, and with it how commands are run.
+    pub builder: BuilderChoice,
     /// The buildpacks, where they are not simply the builder's.
     pub buildpacks: BuildpackChoice,
     /// The run image, instead of the builder's.
@@ -122,18 +124,19 @@ impl<'a> Finished<'a> {
         let context = flow.site.context(bench, options, &flow.builder, &flow.runner)?;
 
         let detecting = flow.site.detecting(bench, &flow.builder);
-        let detected = detect::detect(&context, &flow.builder.order(), &detecting)?;
+        let detected = detect::detect(&context, &flow.builder.order(), detecting.as_ref())?;
         flow.announce(&detected);
 
         let keys = flow.cache_keys();
         let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys.all()) };
         let restored = flow.decide_restore(&detected, &cache);
-        let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench, &restored)?)?;
+        let cache = cache.only(&restored);
+        let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench)?)?;
         let context = with_layers(context, layers.root()?);
         restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
 
         let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
-        let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
+        let built = build::build(&context, &detected.group, &detected.plan, building.as_ref(), &mut ReportedOutput(bench.report))?;
         let timings = Timings { detect: detecting.busy(), build: building.busy() };
         let findings = check::without_launcher(&built, &context.places.layers.root)?;
         Ok(Self { flow, context, layers, cache, keys, timings, findings, built })
@@ -149,7 +152,7 @@ impl<'a> Finished<'a> {
         let Self { flow, context, layers, cache, keys, timings, built, .. } = self;
         // The folder is held open by the context, and a mount in use does not end.
         drop(context);
-        let place = LayersPlace { upper: &layers.close(), scratch: &flow.site.scratch };
+        let place = layers.close(&flow.site.scratch);
         cache.after(flow.bench, &built, &place, sha)?.remember(flow.bench, &keys.own)?;
         Ok(timings)
     }
@@ -169,9 +172,12 @@ struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// All questions about images and source first, so that a build which cannot succeed ends early.
     fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
-        let builder = OpenBuilder::open(bench, &options.builder, &options.buildpacks, &options.target)?;
+        let builder = OpenBuilder::open(bench, options)?;
         let run_image = ChosenRunImage::choose(bench, options, &builder)?;
-        let runner = bench.runner_facts(&run_image.image)?;
+        let runner = match &options.builder {
+            BuilderChoice::Image(_) => bench.runner_facts(&run_image.image)?,
+            BuilderChoice::Folder(_) => bench.runner_facts_at_hand(&run_image.image),
+        };
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
         let site = Site::prepare(bench, options, &builder, &runner)?;
         Ok(Self { bench, options, builder, run_image, runner, previous, site })
@@ -201,8 +207,10 @@ impl<'a> Flow<'a> {
     /// The image's own cache, and for its first build the newest of the same builder.
     fn cache_keys(&self) -> CacheKeys {
         let (user, buildpacks) = (&self.builder.description.user, &self.builder.buildpacks);
-        let key = |what: &str, name: &Reference| format!("{what} {} {}:{}", name.without_digest(), user.uid, user.gid);
-        let (image, builder) = (key("image", &self.options.name), key("builder", &self.options.builder));
+        let key = |what: &str, name: &str| format!("{what} {name} {}:{}", user.uid, user.gid);
+        let kind = self.options.builder.cache_kind();
+        let image = key(&format!("{kind}image"), &self.options.name.without_digest().to_string());
+        let builder = key(&format!("{kind}builder"), &self.options.builder.cache_name());
         if buildpacks.identity.is_empty() {
             return CacheKeys { own: vec![image, builder], lent: None };
         }
@@ -219,6 +227,7 @@ impl<'a> Flow<'a> {
         let user = self.builder.description.user;
         let owner = Owner { uid: user.uid, gid: user.gid };
         let app = Root::open(self.site.app())?;
+        self.site.search_for_leaks(self.bench, built, (&layers.root, &app))?;
         let app_dir = &self.options.app_dir;
         let program = self.builder.launcher()?;
         let run_image = &self.run_image;
@@ -230,7 +239,7 @@ impl<'a> Flow<'a> {
             run_image: RunImage { image: &described, extended: None, reference: &reference, names: run_image.names.clone() },
             previous: self.previous.as_ref(),
             built,
-            layers: Folder { root: &layers.root, at: &layers.path, parents: Vec::new() },
+            layers: Folder { root: &layers.root, at: Path::new(LAYERS), parents: Vec::new() },
             // The folders above are the build's too: its runners have them so, and a layer must not take them away.
             app: Folder { root: &app, at: app_dir, parents: Entry::parents_of(app_dir, 0o755, owner) },
             owner,

@@ -112,10 +112,15 @@ pub(super) struct Host<'a> {
 type Result<T> = std::result::Result<T, ChoiceError>;
 
 impl ChosenBuildpacks {
+    /// Those of the builder alone.
+    pub(super) fn of_builder(builder: &BuilderDescription) -> Self {
+        Self { order: builder.order.clone(), identity: Vec::new(), replaces: false, scratch: None }
+    }
+
     /// Finds, checks and places what the user wants.
     pub(super) fn open(bench: &Workbench<'_>, choice: &BuildpackChoice, host: &Host<'_>) -> Result<Self> {
         if choice.is_default() {
-            return Ok(Self { order: host.description.order.clone(), identity: Vec::new(), replaces: false, scratch: None });
+            return Ok(Self::of_builder(host.description));
         }
         let scratch = bench.store.scratch()?;
         let root = scratch.root()?;

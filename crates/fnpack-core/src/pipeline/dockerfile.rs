@@ -161,7 +161,7 @@ fn add_surroundings(command: &mut Command, bench: &Workbench<'_>) {
     if command.network == Network::None {
         return;
     }
-    for (name, value) in bench.surroundings.certificate_variables(command.network) {
+    for (name, value) in bench.surroundings.certificate_variables(command.network, true) {
         command.environment.entry(name.into()).or_insert_with(|| value.into());
     }
     for (name, value) in bench.surroundings.proxy_variables(command.network) {

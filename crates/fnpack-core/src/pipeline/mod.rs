@@ -4,12 +4,16 @@
 //! each module is one thing that can be made on it.
 
 mod build;
+mod builder_folder;
 mod builders;
 mod buildpacks;
 mod cache;
+mod copies;
 mod dockerfile;
 mod images;
 mod known_layers;
+mod layers_folder;
+mod leaks;
 mod open_builder;
 mod platform;
 mod registry;
@@ -21,10 +25,12 @@ mod surroundings;
 use fnpack_sandbox::OverlayXattr;
 
 pub use build::{BuildOptions, Made, Timings, build};
+pub use builder_folder::{BuilderChoice, BuilderFolder, BuilderFolderError, LocalExecutor};
 pub use builders::{BuilderParts, create as create_builder};
 pub use buildpacks::ChoiceError;
 pub use dockerfile::build as build_dockerfile;
 pub use images::FindError;
+pub use leaks::LeakError;
 pub use platform::PlatformError;
 pub use registry::{ConnectError, Registry};
 pub use report::{Report, one_line};
@@ -65,6 +71,10 @@ pub enum PipelineError {
     #[error(transparent)]
     Builder(#[from] crate::builder::DescriptionError),
     #[error(transparent)]
+    BuilderFolder(#[from] BuilderFolderError),
+    #[error(transparent)]
+    Leak(#[from] LeakError),
+    #[error(transparent)]
     Choice(#[from] Box<ChoiceError>),
     #[error(transparent)]
     Load(#[from] crate::builder::LoadError),
@@ -95,6 +105,12 @@ pub enum PipelineError {
     /// Its lifecycle is of another age.
     #[error("the builder `{builder}` speaks the Platform APIs {versions}, of which fnpack knows none")]
     NoCommonApi { builder: String, versions: String },
+    /// Its programs would not run on the target.
+    #[error("the builder is made for {own}, not for {target}")]
+    BuilderOfOtherTarget { target: Target, own: Target },
+    /// Without namespaces nothing can be mounted, or kept from a network.
+    #[error("the executor `{executor}` cannot {what}")]
+    NotIsolated { executor: &'static str, what: String },
     /// It does not say what to build for.
     #[error("the builder `{builder}` names no run image")]
     NoRunImage { builder: String },

@@ -38,6 +38,17 @@ pub(crate) struct GlobalArguments {
     /// Never use the network for images
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) offline: bool,
+    /// How the commands of a build are run
+    #[arg(
+        long,
+        global = true,
+        value_name = "KIND",
+        default_value = "auto",
+        env = "FNPACK_EXECUTOR",
+        hide_env_values = true,
+        help_heading = "Everywhere"
+    )]
+    pub(crate) executor: ExecutorKind,
     /// Print results only
     #[arg(short, long, global = true, help_heading = "Everywhere")]
     pub(crate) quiet: bool,
@@ -47,6 +58,18 @@ pub(crate) struct GlobalArguments {
     /// Print no colours
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) no_color: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExecutorKind {
+    /// The sandbox; inside a builder's container where it does not work, that container
+    Auto,
+    /// Namespaces of their own, over an image
+    Sandbox,
+    /// This container, if it is a builder's
+    Here,
+    /// This machine with its own toolchains: no isolation
+    Host,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,14 +1,17 @@
 //! `fnpack build`: function source to a function image.
 
-use fnpack_core::pipeline::{self, BuildOptions, Made};
+use std::path::Path;
+
+use fnpack_core::pipeline::{self, BuildOptions, BuilderChoice, Made};
 use fnpack_core::reference::Reference;
 use fnpack_core::source::Source;
 use serde::Serialize;
 
 use super::Session;
 use super::default_builder::{self, Chosen, Wanted};
-use super::project;
+use super::executor::{self, Executor};
 use super::variables::{variables, volume};
+use super::{host_builder, project};
 use crate::arguments::BuildArguments;
 use crate::error::{Class, CommandError};
 
@@ -22,14 +25,21 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
     let volumes = arguments.volumes.iter().map(|text| volume(text)).collect::<Result<_, _>>()?;
     let created = arguments.creation_time.as_deref().map(creation_time).transpose()?;
     let target = arguments.platform.clone().unwrap_or_else(|| session.bench.target.clone());
+    // Buildpacks that are laid out for this build go with it.
+    let scratch = session.bench.store.scratch()?;
     let wanted = Wanted {
         builder: arguments.builder.as_ref().or(project.builder.as_ref()),
         run_image: arguments.run_image.as_ref(),
         source: &source,
         target: &target,
     };
-    let Chosen { builder, run_image } = default_builder::choose(&wanted, session)?;
-    session.ui.step(&format!("building {} from {} with {}", arguments.name.familiar(), path.display(), builder.familiar()));
+    let (builder, run_image) = match (session.executor, &arguments.builder) {
+        (Executor::Sandbox, _) => in_sandbox(&wanted, session)?,
+        (executor, None) => (outside(executor, &source, scratch.path())?, arguments.run_image.clone()),
+        (executor, Some(name)) => return Err(no_builder(executor, name)),
+    };
+    let (name, executor) = (arguments.name.familiar(), session.executor.described());
+    session.ui.step(&format!("building {name} from {} with {}, {executor}", path.display(), builder.name()));
     let options = BuildOptions {
         name: arguments.name.clone(),
         tags: arguments.tags.clone(),
@@ -50,6 +60,28 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
     let made = pipeline::build(&session.bench, &options)?;
     session.ui.progress_done();
     report(&made, arguments, session)
+}
+
+fn in_sandbox(wanted: &Wanted<'_>, session: &Session<'_>) -> Result<(BuilderChoice, Option<Reference>), CommandError> {
+    let Chosen { builder, run_image } = default_builder::choose(wanted, session)?;
+    Ok((builder.into(), run_image))
+}
+
+/// The builder of an executor that has none as an image; `scratch` is where one may be laid out.
+fn outside(executor: Executor, source: &Source, scratch: &Path) -> Result<BuilderChoice, CommandError> {
+    match executor {
+        Executor::Host => host_builder::lay_out(source, scratch).map(BuilderChoice::Folder),
+        Executor::Here | Executor::Sandbox => Ok(BuilderChoice::Folder(executor::container())),
+    }
+}
+
+fn no_builder(executor: Executor, name: &Reference) -> CommandError {
+    let reason = match executor {
+        Executor::Host => "with the executor `host` there is no builder, only fnpack's own buildpacks",
+        Executor::Here | Executor::Sandbox => "with the executor `here` this container is the builder",
+    };
+    CommandError::message(Class::Usage, format!("the builder `{}` cannot be used: {reason}", name.familiar()))
+        .hint("leave out `--builder`, or build with `--executor sandbox`")
 }
 
 fn report(made: &Made, arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {

@@ -5,6 +5,8 @@ mod builder;
 mod completion;
 mod default_builder;
 mod doctor;
+mod executor;
+mod host_builder;
 mod image;
 mod inspect;
 mod project;
@@ -21,6 +23,7 @@ use std::process::ExitCode;
 use crate::arguments::{Arguments, BuilderCommand, Command, ImageCommand, StoreCommand};
 use crate::error::CommandError;
 use crate::ui::Ui;
+use executor::Executor;
 use session::Session;
 
 /// Carries out a command. The exit code is the process's own for `run`, else success.
@@ -31,12 +34,14 @@ pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandErro
         Command::Manual { folder } => completion::manual(&folder)?,
         Command::Doctor(doctor) => return Ok(doctor::run(&doctor, &arguments.global, ui)),
         command => {
+            let executor = executor::choose(arguments.global.executor, &command)?;
             if needs_ids(&command)
+                && executor == Executor::Sandbox
                 && let Some(code) = session::enter_user_namespace()?
             {
                 return Ok(code);
             }
-            let session = Session::open(arguments.global, ui)?;
+            let session = Session::open(arguments.global, executor, ui)?;
             return in_session(command, &session);
         }
     }

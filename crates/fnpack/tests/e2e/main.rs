@@ -6,11 +6,13 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail as tests do, and say why they skip")]
 
 mod bad_input;
+mod custom;
 mod dockerfile;
 mod documents_tree;
 mod environment;
 mod golang;
 mod help;
+mod here;
 mod images;
 mod lifecycle;
 mod mishaps;

@@ -38,7 +38,7 @@ impl fmt::Display for Found {
 }
 
 /// The builder for the one language that the source has files of.
-pub(super) fn builder_of(source: &Source) -> Result<&'static DefaultBuilder, CommandError> {
+pub(in crate::command) fn builder_of(source: &Source) -> Result<&'static DefaultBuilder, CommandError> {
     let found = found(source);
     match found.as_slice() {
         [only] => Ok(only.builder),

@@ -13,6 +13,8 @@ use fnpack_core::root::Root;
 use fnpack_core::source::Source;
 use fnpack_core::target::Target;
 
+pub(super) use self::language::builder_of as of_source;
+
 use self::language::Found;
 use super::Session;
 use super::builder::lifecycle;
@@ -48,7 +50,7 @@ pub(super) fn choose(wanted: &Wanted<'_>, session: &Session<'_>) -> Result<Chose
             Some(builder) => builder,
             None => return Ok(Chosen { builder: named.clone(), run_image: wanted.run_image.cloned() }),
         },
-        None => language::builder_of(wanted.source)?,
+        None => of_source(wanted.source)?,
     };
     let name: Reference = builder.name.parse()?;
     let (runner, run_image) = runner(builder, wanted, session)?;
@@ -122,8 +124,8 @@ fn ensure(builder: &DefaultBuilder, name: &Reference, target: &Target, session: 
     Ok(())
 }
 
-/// An embedded buildpack, written where the builder's maker can read it.
-fn module(buildpack: &EmbeddedBuildpack, scratch: &Path) -> Result<Module, CommandError> {
+/// An embedded buildpack, written to a folder below `scratch`.
+pub(super) fn module(buildpack: &EmbeddedBuildpack, scratch: &Path) -> Result<Module, CommandError> {
     let folder = scratch.join(buildpack.name);
     fs_err::create_dir_all(&folder).map_err(|error| CommandError::new(Class::Machine, error))?;
     let root = Root::open(&folder)?;
