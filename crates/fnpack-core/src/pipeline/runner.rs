@@ -45,6 +45,7 @@ impl Workbench<'_> {
         if let Some(facts) = self.recorded_runner(image) {
             return Ok(facts);
         }
+        let key = image.digest().hex();
         let snapshot = self.unpack(image)?;
         let overlay = Overlay { lowers: snapshot.lowers().to_vec(), upper: None, xattr: self.xattr };
         let facts = RunnerFacts::read(&Root::from_fd(overlay.view()?), image);
@@ -58,10 +59,7 @@ impl Workbench<'_> {
         if image.label(BASE_ID).is_none() || image.env(BUILD_USER).is_some() || image.layers().is_empty() {
             return Ok(image);
         }
-        let facts = self.read_runner(&image)?;
-        Ok(image.with_config(|config| {
-            config.config.labels.extend(facts.labels().into_iter().map(|(key, value)| (key.to_owned(), value)));
-        }))
+        Ok(self.read_runner(&image)?.written_to(&image))
     }
 }
 
