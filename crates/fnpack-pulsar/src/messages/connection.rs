@@ -93,7 +93,7 @@ impl Connection {
         Ok(connection)
     }
 
-    /// A number that no other request, producer or consumer of this connection has.
+    /// A number that no other request or producer of this connection has.
     pub(super) fn next_id(&self) -> u64 {
         self.shared.next_id.fetch_add(1, Ordering::Relaxed)
     }
@@ -141,11 +141,12 @@ impl Connection {
         self.shared.listeners().consumers.insert(id, sender);
     }
 
-    /// Forgets a producer or consumer.
-    pub(super) fn forget(&self, id: u64) {
-        let mut listeners = self.shared.listeners();
-        listeners.producers.remove(&id);
-        listeners.consumers.remove(&id);
+    pub(super) fn forget_producer(&self, id: u64) {
+        self.shared.listeners().producers.remove(&id);
+    }
+
+    pub(super) fn forget_consumer(&self, id: u64) {
+        self.shared.listeners().consumers.remove(&id);
     }
 
     /// Waits for what a channel of this connection brings.

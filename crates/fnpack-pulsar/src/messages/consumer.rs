@@ -164,7 +164,7 @@ impl Partition {
         connection.listen_as_consumer(id, events.clone());
         let subscribe = Subscribe { consumer_id: id, request_id, ..subscribe };
         let command = BaseCommand { r#type: CommandType::Subscribe as i32, subscribe: Some(subscribe), ..BaseCommand::default() };
-        connection.ask(request_id, "a consumer", command).inspect_err(|_| connection.forget(id))?;
+        connection.ask(request_id, "a consumer", command).inspect_err(|_| connection.forget_consumer(id))?;
         let partition = Self { connection, id, index, taken: 0 };
         partition.permit(PERMITS)?;
         Ok(partition)
@@ -199,7 +199,7 @@ impl Partition {
 
 impl Drop for Partition {
     fn drop(&mut self) {
-        self.connection.forget(self.id);
+        self.connection.forget_consumer(self.id);
         let close = Close { id: self.id, request_id: self.connection.next_id() };
         let command = BaseCommand { r#type: CommandType::CloseConsumer as i32, close_consumer: Some(close), ..BaseCommand::default() };
         // A connection that broke closed it already.

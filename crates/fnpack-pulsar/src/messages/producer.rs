@@ -78,7 +78,7 @@ impl Partition {
             user_provided_producer_name: Some(false),
         };
         let command = BaseCommand { r#type: CommandType::Producer as i32, producer: Some(create), ..BaseCommand::default() };
-        let answer = connection.ask(request_id, "a producer", command).inspect_err(|_| connection.forget(id))?;
+        let answer = connection.ask(request_id, "a producer", command).inspect_err(|_| connection.forget_producer(id))?;
         let success = answer.producer_success.unwrap_or_default();
         let (name, schema_version) = (success.producer_name, success.schema_version);
         Ok(Self { connection, id, name, schema_version, sequence: 0, events, index })
@@ -138,7 +138,7 @@ impl Partition {
 
 impl Drop for Partition {
     fn drop(&mut self) {
-        self.connection.forget(self.id);
+        self.connection.forget_producer(self.id);
         let close = Close { id: self.id, request_id: self.connection.next_id() };
         let command = BaseCommand { r#type: CommandType::CloseProducer as i32, close_producer: Some(close), ..BaseCommand::default() };
         // A connection that broke closed it already.
