@@ -49,7 +49,7 @@ impl Schema {
     fn registered(self) -> Option<protocol::Schema> {
         match self {
             Self::Bytes => None,
-            Self::String => Some(protocol::Schema { name: "String".to_owned(), schema_data: Vec::new(), r#type: 1 }),
+            Self::String => Some(protocol::Schema { name: "String".to_owned(), data: Vec::new(), r#type: 1 }),
         }
     }
 }
@@ -74,3 +74,6 @@ impl fmt::Display for MessageId {
         self.batch_index.map_or(Ok(()), |index| write!(formatter, ":{index}"))
     }
 }
+
+#[cfg(test)]
+mod tests;
