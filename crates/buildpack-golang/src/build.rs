@@ -1,10 +1,10 @@
 //! The build: choose the toolchain, compile unless nothing changed, and leave the binary alone in its folder.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use fnpack_buildpack::{Variables, empty};
 use libcnb::Target;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,6 @@ use crate::elf;
 use crate::error::GolangError;
 use crate::go_command::{self, Go};
 use crate::inputs;
-use crate::platform::Variables;
 use crate::project::{self, Project, as_argument};
 use crate::settings::Settings;
 
@@ -154,20 +153,11 @@ fn unchanged(request: &BuildRequest, inputs: &str) -> Option<Record> {
 }
 
 /// Empties the application folder, dot files too, and puts the binary there.
-pub(crate) fn leave_only_the_function(request: &BuildRequest) -> Result<PathBuf, GolangError> {
+pub(crate) fn leave_only_the_function(request: &BuildRequest) -> Result<(), GolangError> {
     let artifact = request.application.join(&request.settings.function_name);
     empty(&request.application).map_err(GolangError::Take)?;
     fs_err::copy(request.layers.function.join(BINARY), &artifact).map_err(GolangError::Take)?;
-    fs_err::set_permissions(&artifact, PermissionsExt::from_mode(0o755)).map_err(GolangError::Take)?;
-    Ok(artifact)
-}
-
-fn empty(folder: &Path) -> io::Result<()> {
-    for entry in fs_err::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() { fs_err::remove_dir_all(entry.path())? } else { fs_err::remove_file(entry.path())? }
-    }
-    Ok(())
+    fs_err::set_permissions(&artifact, PermissionsExt::from_mode(0o755)).map_err(GolangError::Take)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
-use crate::platform::Variables;
+use fnpack_buildpack::Variables;
 
 /// Go's own list; a name outside it is no constraint.
 const SYSTEMS: &[&str] = &[

@@ -1,6 +1,5 @@
 //! Everything that can go wrong in a build, and what the user may do about it.
 
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -64,23 +63,8 @@ const HINTS: [(&str, &str); 11] = [
 const WITHOUT_CGO: [&str; 2] = ["build constraints exclude all Go files", "undefined: "];
 
 impl GolangError {
-    /// The error with its causes, and a hint where one is known.
-    pub(crate) fn explained(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        if let Some(hint) = self.hint() {
-            text.push_str("\nhint: ");
-            text.push_str(&hint);
-        }
-        text
-    }
-
-    fn hint(&self) -> Option<String> {
+    /// What the user may do, where that is known.
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::SeveralFunctions(folders) => {
                 Some(format!("name one of them: BP_GO_TARGETS={}", folders.first().map(|folder| as_argument(folder))?))
@@ -108,9 +92,13 @@ fn build_hint(output: &str, proxy: &str, cgo_files: &[PathBuf]) -> Option<String
 mod tests {
     use super::*;
 
+    fn explained(error: GolangError) -> String {
+        fnpack_buildpack::explained(&error, error.hint().as_deref())
+    }
+
     fn build(output: &str, cgo_files: &[&str]) -> String {
         let cgo_files = cgo_files.iter().map(PathBuf::from).collect();
-        GolangError::Build { package: ".".into(), output: output.into(), proxy: "https://p".into(), cgo_files }.explained()
+        explained(GolangError::Build { package: ".".into(), output: output.into(), proxy: "https://p".into(), cgo_files })
     }
 
     #[test]
@@ -136,9 +124,9 @@ mod tests {
 
     #[test]
     fn explained_names_causes() {
-        let error = GolangError::Settings(SettingsError::FunctionName("a/b".into()));
-        assert_eq!(error.explained(), "settings of the build: BP_FUNCTION_NAME is `a/b`, which is not a file name");
+        let error = GolangError::Settings(SettingsError::SeveralTargets("a:b".into()));
+        assert_eq!(explained(error), "settings of the build: BP_GO_TARGETS names several packages, `a:b`, but an image holds one function");
         let error = GolangError::SeveralFunctions(vec!["cmd/a".into(), "".into()]);
-        assert_eq!(error.explained(), "several main packages start a function: ./cmd/a, .\nhint: name one of them: BP_GO_TARGETS=./cmd/a");
+        assert_eq!(explained(error), "several main packages start a function: ./cmd/a, .\nhint: name one of them: BP_GO_TARGETS=./cmd/a");
     }
 }

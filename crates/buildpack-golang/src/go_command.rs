@@ -4,22 +4,20 @@
 //! its own, the first call has that layer for its module cache; the toolchain found there is then called by path.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use fnpack_buildpack::{Variables, pass_on, without_credentials};
+
 use crate::build_info::BuildInfo;
 use crate::error::GolangError;
 use crate::module_file::{ModuleFile, is_newer};
-use crate::platform::Variables;
 
 /// What Go takes if nothing else is said.
 const DEFAULT_PROXY: &str = "https://proxy.golang.org,direct";
-
-/// How much of Go's words is kept to choose a hint by.
-const OUTPUT_LIMIT: usize = 64 << 10;
 
 /// A chosen toolchain.
 #[derive(Debug)]
@@ -63,8 +61,12 @@ impl Go {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(module).env_clear().envs(&self.variables);
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(failed)?;
-        let output =
-            child.stderr.take().map(|stream| pass_on(BufReader::new(stream), &mut io::stderr(), place)).transpose().map_err(failed)?;
+        let output = child
+            .stderr
+            .take()
+            .map(|stream| pass_on(BufReader::new(stream), &mut io::stderr(), |line| relocated(line, place)))
+            .transpose()
+            .map_err(failed)?;
         let status = child.wait().map_err(failed)?;
         Ok(if status.success() { Ok(()) } else { Err(output.unwrap_or_default()) })
     }
@@ -116,17 +118,7 @@ fn not_chosen(variables: &Variables, module: &Path, asked: Option<String>, statu
 
 /// Where modules come from, as Go sees it, without the passwords that addresses may hold.
 pub(crate) fn proxy(variables: &Variables) -> String {
-    without_credentials(&setting(variables, "GOPROXY", DEFAULT_PROXY))
-}
-
-fn without_credentials(addresses: &str) -> String {
-    let redacted = |address: &str| {
-        let (scheme, rest) = address.split_once("://")?;
-        let host = rest.find('/').unwrap_or(rest.len());
-        let end = rest.get(..host)?.rfind('@')?;
-        Some(format!("{scheme}://***{}", rest.get(end..)?))
-    };
-    addresses.split_inclusive([',', '|']).map(|address| redacted(address).unwrap_or_else(|| address.to_owned())).collect()
+    setting(variables, "GOPROXY", DEFAULT_PROXY).split_inclusive([',', '|']).map(without_credentials).collect()
 }
 
 fn setting(variables: &Variables, name: &str, default: &str) -> String {
@@ -176,23 +168,6 @@ fn paths(folder: &Path) -> io::Result<Vec<PathBuf>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
-}
-
-/// Passes on each line as it comes, and returns the last of them.
-fn pass_on(stream: impl BufRead, sink: &mut impl Write, place: &Path) -> io::Result<String> {
-    let mut kept = String::new();
-    for line in stream.split(b'\n') {
-        let line = relocated(&String::from_utf8_lossy(&line?), place);
-        // Nobody is left to tell if it is closed.
-        let _ = writeln!(sink, "{line}");
-        kept.push_str(&line);
-        kept.push('\n');
-        if kept.len() > OUTPUT_LIMIT {
-            let half = kept.ceil_char_boundary(kept.len() / 2);
-            kept.drain(..half);
-        }
-    }
-    Ok(kept)
 }
 
 /// A line of Go with its leading path, which is relative to the module, as seen from the source folder.
@@ -260,15 +235,6 @@ mod tests {
             assert_eq!(proxy(&[("GOPROXY".into(), addresses.into())].into()), expected);
         }
         assert_eq!(proxy(&Variables::new()), DEFAULT_PROXY);
-    }
-
-    #[test]
-    fn pass_on_keeps_the_end() {
-        let text = format!("{}\nlast\n", "é\n".repeat(OUTPUT_LIMIT));
-        let mut passed = Vec::new();
-        let kept = pass_on(text.as_bytes(), &mut passed, Path::new("")).unwrap();
-        assert_eq!(passed, text.as_bytes());
-        assert!(kept.ends_with("é\n\nlast\n") && kept.len() <= OUTPUT_LIMIT);
     }
 
     #[test]

@@ -4,18 +4,14 @@
 //! variables and arguments that Go is given. Modules from elsewhere are pinned by `go.sum`. Where that does not hold
 //! (folders outside the source folder, `-mod=mod`) there is no fingerprint, and Go decides by its own cache.
 
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use fs_err::File;
-use sha2::{Digest, Sha256};
+use fnpack_buildpack::{Fingerprint, Variables};
 
 use crate::module_file::{ModuleFile, is_inside};
-use crate::platform::Variables;
 
 /// Where things come from and are kept does not change what is built.
 const WITHOUT_EFFECT: [&str; 9] =
@@ -29,21 +25,16 @@ pub(crate) fn fingerprint(application: &Path, variables: &Variables, arguments: 
     if takes_more(variables) {
         return Ok(None);
     }
-    let mut hash = Sha256::new();
+    let mut inputs = Fingerprint::default();
     for argument in arguments {
-        add(&mut hash, argument.as_bytes());
+        inputs.add(argument.as_bytes());
     }
     for (name, value) in variables.iter().filter(|(name, _)| has_effect(name)) {
-        add(&mut hash, name.as_bytes());
-        add(&mut hash, value.as_bytes());
+        inputs.add(name.as_bytes());
+        inputs.add(value.as_bytes());
     }
-    let pinned = add_folder(&mut hash, application)?;
-    Ok(pinned.then(|| hexadecimal(&hash.finalize())))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).flatten().collect()
+    let pinned = inputs.add_folder(application, |file, name| refers_inside(file, name.parent().unwrap_or(name)))?;
+    Ok(pinned.then(|| inputs.finish()))
 }
 
 fn takes_more(variables: &Variables) -> bool {
@@ -57,32 +48,7 @@ fn has_effect(name: &OsStr) -> bool {
     (text.starts_with("GO") || text.starts_with("CGO_")) && !WITHOUT_EFFECT.contains(&&*text)
 }
 
-/// Returns whether all that the folder refers to is in it.
-fn add_folder(hash: &mut Sha256, application: &Path) -> io::Result<bool> {
-    let root = fs_err::canonicalize(application)?;
-    let mut folders = BTreeSet::from([PathBuf::new()]);
-    while let Some(folder) = folders.pop_first() {
-        let mut names: Vec<OsString> =
-            fs_err::read_dir(application.join(&folder))?.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?;
-        names.sort_unstable();
-        for path in names.into_iter().map(|name| folder.join(name)) {
-            let file = application.join(&path);
-            let kind = fs_err::symlink_metadata(&file)?.file_type();
-            if kind.is_dir() {
-                folders.insert(path);
-            } else if kind.is_symlink() && !fs_err::canonicalize(&file).is_ok_and(|target| target.starts_with(&root)) {
-                return Ok(false);
-            } else if file.is_file() {
-                if !refers_inside(&file, &folder)? {
-                    return Ok(false);
-                }
-                add_file(hash, &file, &path)?;
-            }
-        }
-    }
-    Ok(true)
-}
-
+/// Whether all folders that a file refers to are inside the application folder.
 fn refers_inside(file: &Path, folder: &Path) -> io::Result<bool> {
     if !file.file_name().is_some_and(|name| name == "go.mod" || name == "go.work") {
         return Ok(true);
@@ -91,30 +57,10 @@ fn refers_inside(file: &Path, folder: &Path) -> io::Result<bool> {
     Ok(ModuleFile::parse(&text).folders.iter().all(|named| is_inside(folder, named)))
 }
 
-fn add_file(hash: &mut Sha256, file: &Path, path: &Path) -> io::Result<()> {
-    let mut opened = File::open(file)?;
-    let metadata = opened.metadata()?;
-    add(hash, path.as_os_str().as_bytes());
-    add(hash, &[u8::from(metadata.permissions().mode() & 0o111 != 0)]);
-    let mut content = Sha256::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let read = opened.read(&mut buffer)?;
-        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
-        content.update(bytes);
-    }
-    hash.update(content.finalize());
-    Ok(())
-}
-
-/// With its length before it, so that no two lists of fields read alike.
-fn add(hash: &mut Sha256, field: &[u8]) {
-    hash.update((field.len() as u64).to_le_bytes());
-    hash.update(field);
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     type Change = fn(&Path);

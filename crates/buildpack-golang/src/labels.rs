@@ -3,21 +3,19 @@
 
 use std::path::Path;
 
+use fnpack_artifact::{Facts, Language};
 use libcnb::data::launch::Label;
 
 use crate::build::Record;
 
 /// The labels of a function.
 pub(crate) fn labels(record: &Record, artifact: &Path, architecture: &str) -> Vec<Label> {
-    let artifact = artifact.to_string_lossy();
-    let pairs = [
-        ("io.fnpack.function.language", "go"),
-        ("io.fnpack.function.artifact", &artifact),
-        ("io.fnpack.function.arch", architecture),
-        ("io.fnpack.function.static", if record.is_static { "true" } else { "false" }),
-        ("io.fnpack.function.go.version", &record.info.go_version),
-        ("io.fnpack.function.pf.version", &record.info.function_version),
-    ];
-    let known = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-    known.map(|(key, value)| Label { key: key.to_owned(), value: value.to_owned() }).collect()
+    let facts = Facts {
+        arch: Some(architecture.to_owned()),
+        is_static: Some(record.is_static),
+        go_version: Some(record.info.go_version.clone()),
+        pf_version: Some(record.info.function_version.clone()),
+        ..Facts::new(Language::Go, artifact.to_string_lossy())
+    };
+    fnpack_buildpack::labels(&facts)
 }

@@ -13,13 +13,10 @@ mod go_command;
 mod inputs;
 mod labels;
 mod module_file;
-mod platform;
 mod project;
 mod settings;
 mod source_file;
-mod target_variables;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -35,11 +32,11 @@ use libcnb::layer::{CachedLayerDefinition, InvalidMetadataAction, LayerRef, Laye
 use build::{BuildRequest, LayerFolders, Record};
 use build_constraint::BuildTags;
 use error::GolangError;
-use platform::GolangPlatform;
+use fnpack_buildpack::{FunctionPlatform, explained, launch_folder, say, say_error};
 use settings::Settings;
 
 fn main() -> ExitCode {
-    match target_variables::run_again_with_defaults() {
+    match fnpack_buildpack::run_again_with_defaults() {
         Ok(()) => run(),
         Err(error) => {
             say_error(&format!("start the buildpack again with its target variables: {error}"));
@@ -57,7 +54,7 @@ fn run() {
 struct GolangBuildpack;
 
 impl Buildpack for GolangBuildpack {
-    type Platform = GolangPlatform;
+    type Platform = FunctionPlatform;
     type Metadata = GenericMetadata;
     type Error = GolangError;
 
@@ -94,7 +91,8 @@ impl Buildpack for GolangBuildpack {
             },
         };
         let record = build::build(&request, &mut say)?;
-        let artifact = build::leave_only_the_function(&request)?;
+        build::leave_only_the_function(&request)?;
+        let artifact = launch_folder(&request.variables, &request.application).join(&request.settings.function_name);
         let launch = launch(&artifact, labels::labels(&record, &artifact, &request.target.arch));
         function.write_metadata(record)?;
         BuildResultBuilder::new().launch(launch).build()
@@ -102,7 +100,7 @@ impl Buildpack for GolangBuildpack {
 
     fn on_error(&self, error: libcnb::Error<GolangError>) {
         match error {
-            libcnb::Error::BuildpackError(error) => say_error(&error.explained()),
+            libcnb::Error::BuildpackError(error) => say_error(&explained(&error, error.hint().as_deref())),
             other => say_error(&other.to_string()),
         }
     }
@@ -136,13 +134,4 @@ fn launch(artifact: &Path, labels: Vec<Label>) -> Launch {
     let command = [artifact.to_string_lossy()];
     let process = ProcessBuilder::new(process_type!("function"), command).default(true).build();
     LaunchBuilder::new().process(process).labels(labels).build()
-}
-
-/// For who reads the build's output; nobody is left to tell if it is closed.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
-}
-
-fn say_error(text: &str) {
-    let _ = writeln!(std::io::stderr(), "ERROR: {text}");
 }

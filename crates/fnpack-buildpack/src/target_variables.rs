@@ -12,7 +12,7 @@ use std::process::Command;
 const OS_RELEASE: &str = "/etc/os-release";
 
 /// Returns if nothing is missing; otherwise the program starts again, with what is missing set.
-pub(crate) fn run_again_with_defaults() -> io::Result<()> {
+pub fn run_again_with_defaults() -> io::Result<()> {
     let given = |name: &str| std::env::var_os(name).is_some();
     let missing = missing(given, &fs_err::read_to_string(OS_RELEASE).unwrap_or_default());
     let mut arguments = std::env::args_os();

@@ -1,0 +1,1 @@
+//! Python sources, zips and wheels.
