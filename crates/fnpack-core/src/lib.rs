@@ -12,6 +12,7 @@ pub mod builder;
 pub mod digest;
 pub mod dockerfile;
 pub mod executor;
+pub mod function_mesh;
 pub mod image;
 pub mod inspect;
 pub mod layers;

@@ -107,7 +107,7 @@ fn apart(text: &str) -> (String, Option<Value>) {
 
 fn details_value(document: &str) -> Value {
     let mut value: Value = serde_json::from_str(document).unwrap();
-    if let Some(user_config) = value.get_mut("userConfig") {
+    if let Some(user_config) = value.get_mut("userConfig").filter(|text| *text != "") {
         *user_config = serde_json::from_str(user_config.as_str().unwrap()).unwrap();
     }
     value
