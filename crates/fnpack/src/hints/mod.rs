@@ -5,6 +5,7 @@
 
 mod builder;
 mod dockerfile;
+mod function;
 mod image;
 mod layer;
 mod lifecycle;
