@@ -1,8 +1,8 @@
 //! Go functions, which are their own instances.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Instance, InstanceError, LogLevel, shell};
+use super::{Authentication, Broker, Instance, InstanceError, LogLevel, shell};
 
 /// What follows the common beginning of all commands.
 pub(super) fn start(instance: &Instance) -> Result<String, InstanceError> {
@@ -25,9 +25,31 @@ pub(super) fn start(instance: &Instance) -> Result<String, InstanceError> {
     ))
 }
 
+/// Program and arguments without a shell.
+pub(super) fn arguments(instance: &Instance) -> Result<Vec<String>, InstanceError> {
+    let input = instance.inputs.first().ok_or(InstanceError::Missing { what: "input topic" })?;
+    let Broker { service, web, authentication, trust } = &instance.broker;
+    let mut document = Map::new();
+    let mut put = |key: &str, value: Value| document.insert(key.to_owned(), value);
+    put("pulsarServiceURL", json!(service));
+    put("instanceID", json!(instance.shard));
+    put("funcID", json!(format!("{}-{}", instance.shard, instance.uid)));
+    put("pulsarWebServiceUrl", json!(web));
+    if let Some(Authentication { plugin, parameters }) = authentication {
+        put("clientAuthenticationPlugin", json!(plugin));
+        put("clientAuthenticationParameters", json!(parameters));
+    }
+    if let Some(file) = trust {
+        put("tlsTrustCertsFilePath", json!(file));
+        put("tlsHostnameVerificationEnable", json!(true));
+    }
+    document.extend(configuration(instance, input));
+    Ok(vec![instance.artifact.clone(), "-instance-conf".to_owned(), Value::Object(document).to_string()])
+}
+
 /// For the shell: each quote gets a backslash, and what had one already (the user configuration) is lost by that.
 fn escaped(instance: &Instance, input: &str) -> String {
-    let document = configuration(instance, input).to_string();
+    let document = Value::Object(configuration(instance, input)).to_string();
     // Three values are left to the shell. They come first, and one of them is a number.
     let rest = document.strip_prefix('{').unwrap_or_default();
     let uid = &instance.uid;
@@ -38,45 +60,47 @@ fn escaped(instance: &Instance, input: &str) -> String {
 }
 
 /// The instance's configuration, less what only the shell knows.
-fn configuration(instance: &Instance, input: &str) -> Value {
+fn configuration(instance: &Instance, input: &str) -> Map<String, Value> {
     let user_config = match instance.user_config.is_empty() {
         true => String::new(),
         false => Value::Object(instance.user_config.clone()).to_string(),
     };
-    json!({
-        "funcVersion": "0",
-        "maxBufTuples": 100,
-        "port": instance.ports.control,
-        "clusterName": instance.cluster,
-        "killAfterIdleMs": 0,
-        "tenant": instance.tenant,
-        "nameSpace": instance.namespace,
-        "name": instance.name,
-        "logTopic": "",
-        "processingGuarantees": 0,
-        "secretsMap": "",
-        "runtime": 3,
-        "autoAck": true,
-        "parallelism": instance.parallelism,
-        "subscriptionType": 0,
-        "timeoutMs": 0,
-        "subscriptionName": instance.subscription.as_deref().unwrap_or_default(),
-        "cleanupSubscription": false,
-        "sourceSpecsTopic": input,
-        "sourceSchemaType": "",
-        "isRegexPatternSubscription": false,
-        "receiverQueueSize": 0,
-        "sinkSpecsTopic": instance.output.as_deref().unwrap_or_default(),
-        "sinkSchemaType": "",
-        "cpu": instance.resources.cpu_millis.div_ceil(1000),
-        "ram": instance.resources.memory_request,
-        "disk": 0,
-        "maxMessageRetries": 0,
-        "deadLetterTopic": "",
-        "expectedHealthCheckInterval": -1,
-        "userConfig": user_config,
-        "metricsPort": instance.ports.metrics,
-    })
+    let ports = instance.ports;
+    let pairs = [
+        ("funcVersion", json!("0")),
+        ("maxBufTuples", json!(100)),
+        ("port", json!(ports.control)),
+        ("clusterName", json!(instance.cluster)),
+        ("killAfterIdleMs", json!(0)),
+        ("tenant", json!(instance.tenant)),
+        ("nameSpace", json!(instance.namespace)),
+        ("name", json!(instance.name)),
+        ("logTopic", json!("")),
+        ("processingGuarantees", json!(0)),
+        ("secretsMap", json!("")),
+        ("runtime", json!(3)),
+        ("autoAck", json!(true)),
+        ("parallelism", json!(instance.parallelism)),
+        ("subscriptionType", json!(0)),
+        ("timeoutMs", json!(0)),
+        ("subscriptionName", json!(instance.subscription.as_deref().unwrap_or_default())),
+        ("cleanupSubscription", json!(false)),
+        ("sourceSpecsTopic", json!(input)),
+        ("sourceSchemaType", json!("")),
+        ("isRegexPatternSubscription", json!(false)),
+        ("receiverQueueSize", json!(0)),
+        ("sinkSpecsTopic", json!(instance.output.as_deref().unwrap_or_default())),
+        ("sinkSchemaType", json!("")),
+        ("cpu", json!(instance.resources.cpu_millis.div_ceil(1000))),
+        ("ram", json!(instance.resources.memory_request)),
+        ("disk", json!(0)),
+        ("maxMessageRetries", json!(0)),
+        ("deadLetterTopic", json!("")),
+        ("expectedHealthCheckInterval", json!(-1)),
+        ("userConfig", json!(user_config)),
+        ("metricsPort", json!(ports.metrics)),
+    ];
+    pairs.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
 }
 
 /// What `LOGGING_LEVEL` is; it is always set.

@@ -84,6 +84,9 @@ pub struct Broker {
     pub web: String,
     /// What proves who the instance is.
     pub authentication: Option<Authentication>,
+    /// File in the container with the certificates (PEM) that brokers are checked with, if the connection is
+    /// encrypted.
+    pub trust: Option<String>,
 }
 
 /// What proves who the instance is; it is never in a command, only in the environment.
@@ -165,7 +168,7 @@ pub enum LogLevel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
     /// Program and arguments.
-    pub command: [String; 3],
+    pub command: Vec<String>,
     /// Variables beside the image's.
     pub environment: Vec<(String, String)>,
     /// What will not work, although it starts.
@@ -182,8 +185,8 @@ pub enum Caveat {
     #[error("Function Mesh gives Go functions only the first of their input topics")]
     GoTopics,
     /// The configuration that it writes has no place for them.
-    #[error("Function Mesh gives Go functions no credentials: a broker that wants some refuses them")]
-    GoAuthentication,
+    #[error("Function Mesh gives Go functions neither credentials nor certificates: a broker that wants them refuses the function")]
+    GoSecurity,
 }
 
 /// Why no command can be written.
@@ -222,7 +225,17 @@ impl Instance {
             Language::Python => python::start(self)?,
         };
         let command = format!("SHARD_ID=${{POD_NAME##*-}} && echo shardId=${{SHARD_ID}} && {start}");
-        Ok(Container { command: ["bash".to_owned(), "-c".to_owned(), command], environment: self.environment(), caveats: self.caveats() })
+        Ok(Container { command: vec!["bash".to_owned(), "-c".to_owned(), command], environment: self.environment(), caveats: self.caveats() })
+    }
+
+    /// The same without what Function Mesh breaks: a Go function is started as Pulsar's own workers do, without a
+    /// shell, and so gets its user configuration, credentials and certificates.
+    pub fn repaired_container(&self) -> Result<Container, InstanceError> {
+        if self.language != Language::Go {
+            return self.container();
+        }
+        self.check()?;
+        Ok(Container { command: golang::arguments(self)?, environment: self.environment(), caveats: Vec::new() })
     }
 
     fn check(&self) -> Result<(), InstanceError> {
@@ -232,6 +245,7 @@ impl Instance {
         shell::word("path", &self.artifact)?;
         shell::address("broker URL", &self.broker.service)?;
         shell::address("web URL", &self.broker.web)?;
+        self.broker.trust.iter().try_for_each(|file| shell::word("file of certificates", file))?;
         match (self.language, self.class_name.as_deref()) {
             (Language::Java | Language::Python, None | Some("")) => Err(InstanceError::Missing { what: "class name" }),
             _ => Ok(()),
@@ -254,13 +268,13 @@ impl Instance {
         let all = [
             (!self.user_config.is_empty(), Caveat::GoUserConfig),
             (self.inputs.len() > 1, Caveat::GoTopics),
-            (self.broker.authentication.is_some(), Caveat::GoAuthentication),
+            (self.broker.authentication.is_some() || self.broker.trust.is_some(), Caveat::GoSecurity),
         ];
         let go = self.language == Language::Go;
         all.into_iter().filter(|(met, _)| go && *met).map(|(_, caveat)| caveat).collect()
     }
 
-    /// The arguments that instances of Java and Python share, up to those about TLS.
+    /// The arguments that instances of Java and Python share.
     fn shared_arguments(&self) -> Result<String, InstanceError> {
         let details = shell::quoted(&details::of(self)?.to_string());
         let (uid, Ports { control, metrics }, cluster) = (&self.uid, self.ports, &self.cluster);
@@ -268,10 +282,14 @@ impl Instance {
             Some(_) => " --client_auth_plugin $clientAuthenticationPlugin --client_auth_params $clientAuthenticationParameters",
             None => "",
         };
+        let security = match &self.broker.trust {
+            Some(file) => format!("true --tls_allow_insecure false --hostname_verification_enabled true --tls_trust_cert_path {file}"),
+            None => "false".to_owned(),
+        };
         Ok(format!(
             "--instance_id ${{SHARD_ID}} --function_id ${{SHARD_ID}}-{uid} --function_version 0 --function_details {details} \
              --pulsar_serviceurl $brokerServiceURL --max_buffered_tuples 100 --port {control} --metrics_port {metrics} \
-             --expected_healthcheck_interval 0 --cluster_name {cluster}{authentication} --use_tls false"
+             --expected_healthcheck_interval 0 --cluster_name {cluster}{authentication} --use_tls {security}"
         ))
     }
 }

@@ -50,7 +50,7 @@ fn instance(language: Language, name: &str, artifact: &str, class_name: &str) ->
         resources: Resources::default(),
         ports: Ports::default(),
         log_level: LogLevel::Unset,
-        broker: Broker { service: "pulsar://broker.example:6650".to_owned(), web: "http://broker.example:8080".to_owned(), authentication: None },
+        broker: Broker { service: "pulsar://broker.example:6650".to_owned(), web: "http://broker.example:8080".to_owned(), authentication: None, trust: None },
     }
 }
 
@@ -92,7 +92,7 @@ fn cases() -> Vec<Case> {
 }
 
 fn script(instance: &Instance) -> String {
-    let [shell, flag, script] = instance.container().unwrap().command;
+    let [shell, flag, script] = <[String; 3]>::try_from(instance.container().unwrap().command).unwrap();
     assert_eq!([shell, flag], ["bash", "-c"]);
     script
 }
@@ -190,6 +190,17 @@ fn environment_has_what_the_command_reads() {
 }
 
 #[test]
+fn encrypted_connections_are_checked() {
+    let trust = Some("/etc/tls/pulsar-functions/ca.crt".to_owned());
+    let safe = Instance { broker: Broker { trust, ..java().broker }, ..java() };
+    let expected = " --use_tls true --tls_allow_insecure false --hostname_verification_enabled true \
+        --tls_trust_cert_path /etc/tls/pulsar-functions/ca.crt --pending_async_requests 1000";
+    assert!(script(&safe).ends_with(expected), "{}", script(&safe));
+    let golang = Instance { broker: safe.broker, ..golang() };
+    assert_eq!(golang.container().unwrap().caveats, [Caveat::GoSecurity]);
+}
+
+#[test]
 fn log_level_is_said_where_each_instance_looks() {
     let level = LogLevel::Warning;
     let java = script(&Instance { log_level: level, ..java() });
@@ -249,4 +260,28 @@ fn what_function_mesh_breaks_is_said() {
     assert!(Instance { user_config: user_config.clone(), ..java() }.container().unwrap().caveats.is_empty());
     let container = Instance { user_config, inputs: vec!["one".to_owned(), "two".to_owned()], ..golang() }.container().unwrap();
     assert_eq!(container.caveats, [Caveat::GoUserConfig, Caveat::GoTopics]);
+}
+
+#[test]
+fn repaired_go_function_gets_what_function_mesh_loses() {
+    let user_config = Map::from_iter([("k".to_owned(), json!("it's \"v\""))]);
+    let authentication = Some(Authentication { plugin: "org.example.Token".to_owned(), parameters: "token:secret".to_owned() });
+    let broker = Broker { authentication, trust: Some("/ca.crt".to_owned()), ..golang().broker };
+    let container = Instance { user_config: user_config.clone(), broker, ..golang() }.repaired_container().unwrap();
+    assert!(container.caveats.is_empty());
+    assert_eq!(container.command[..2], ["/pulsar/function/function", "-instance-conf"]);
+    let document: Value = serde_json::from_str(&container.command[2]).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(document["userConfig"].as_str().unwrap()).unwrap(), Value::Object(user_config));
+    assert_eq!(document["clientAuthenticationParameters"], "token:secret");
+    assert_eq!(document["tlsTrustCertsFilePath"], "/ca.crt");
+}
+
+#[test]
+fn repaired_go_function_is_told_the_same_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let by_shell = argv(folder.path(), &Case { name: "go", instance: golang(), command: "", argv: "" });
+    let mut direct: Value = serde_json::from_str(&golang().repaired_container().unwrap().command[2]).unwrap();
+    direct.as_object_mut().unwrap().remove("pulsarWebServiceUrl").unwrap();
+    assert_eq!(direct, serde_json::from_str::<Value>(&by_shell[2]).unwrap());
+    assert_eq!(java().repaired_container(), java().container());
 }

@@ -11,7 +11,7 @@ use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
 
 pub(crate) use image::{ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, SaveArguments};
-pub(crate) use run::{BrokerArguments, FunctionArguments, MessageArguments, PlatformKind, RunArguments};
+pub(crate) use run::{FunctionArguments, PlatformKind, RunArguments};
 
 /// Package Apache Pulsar functions: source to function image, without a daemon, root or a registry
 #[derive(Debug, Parser)]

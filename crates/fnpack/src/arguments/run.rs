@@ -122,19 +122,19 @@ pub(crate) struct BrokerArguments {
 #[command(next_help_heading = "With --raw")]
 pub(crate) struct RawArguments {
     /// Program instead of the image's entrypoint
-    #[arg(long, value_name = "PROGRAM", requires = "raw")]
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["standalone", "pulsar"])]
     pub(crate) entrypoint: Option<String>,
     /// User instead of the image's
-    #[arg(short, long, value_name = "USER[:GROUP]", requires = "raw")]
+    #[arg(short, long, value_name = "USER[:GROUP]", conflicts_with_all = ["standalone", "pulsar"])]
     pub(crate) user: Option<String>,
     /// Folder to start in instead of the image's
-    #[arg(short, long, value_name = "DIR", requires = "raw")]
+    #[arg(short, long, value_name = "DIR", conflicts_with_all = ["standalone", "pulsar"])]
     pub(crate) workdir: Option<PathBuf>,
     /// Network of the process
-    #[arg(long, value_name = "KIND", default_value = "host", requires = "raw")]
+    #[arg(long, value_name = "KIND", default_value = "host", conflicts_with_all = ["standalone", "pulsar"])]
     pub(crate) network: NetworkKind,
     /// Arguments for the process
-    #[arg(last = true, value_name = "ARGS", requires = "raw")]
+    #[arg(last = true, value_name = "ARGS", conflicts_with_all = ["standalone", "pulsar"])]
     pub(crate) arguments: Vec<String>,
 }
 

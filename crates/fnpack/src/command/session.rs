@@ -24,6 +24,7 @@ use crate::ui::Ui;
 /// An open store and all around it.
 pub(super) struct Session<'a> {
     pub(super) ui: &'a Ui,
+    pub(super) settings: Settings,
     pub(super) bench: Workbench<'a>,
 }
 
@@ -51,7 +52,8 @@ impl<'a> Session<'a> {
         let surroundings =
             Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates.clone(), proxy: settings.proxy.clone() };
         let transfers = Arc::new(Transfers::new(ui.clone()));
-        let registry = (!global.offline).then(|| Registry::new(move || connect(&settings, transfers.clone())));
+        let of_registry = settings.clone();
+        let registry = (!global.offline).then(|| Registry::new(move || connect(&of_registry, transfers.clone())));
         let bench = Workbench {
             store,
             registry,
@@ -61,7 +63,7 @@ impl<'a> Session<'a> {
             target: Target::of_this_program(),
             report: ui,
         };
-        Ok(Self { ui, bench })
+        Ok(Self { ui, settings, bench })
     }
 
     /// An image of the store.

@@ -12,6 +12,7 @@ mod environment;
 mod golang;
 mod help;
 mod images;
+mod instance;
 mod lifecycle;
 mod mishaps;
 mod readme;

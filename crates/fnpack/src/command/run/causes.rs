@@ -86,7 +86,7 @@ static CAUSES: [Cause; 30] = [
     fatal(
         &["config file is nil"],
         "the instance could not read its configuration",
-        "leave out `--user-config`: Function Mesh breaks it for Go functions",
+        "leave out `--user-config`, or `--under function-mesh`: Function Mesh breaks the configuration of Go functions",
     ),
     fatal(&["chmod: changing permissions", "Operation not permitted"], "the function's file belongs to another user", OWNER),
     // All

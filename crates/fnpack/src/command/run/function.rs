@@ -6,11 +6,9 @@ use fnpack_core::image::Image;
 use fnpack_core::reference::Reference;
 use serde_json::{Map, Value};
 
-use crate::arguments::{BrokerArguments, FunctionArguments, PlatformKind};
+use crate::arguments::{FunctionArguments, PlatformKind, RunArguments};
 use crate::error::{Class, CommandError};
 
-/// The Java class of texts.
-const STRING: &str = "java.lang.String";
 /// What Function Mesh's webhook puts in where a manifest says no type.
 const BYTES: &str = "[B";
 
@@ -57,21 +55,26 @@ impl RunName {
 
 impl Topics {
     /// Those that were named, else new ones.
-    pub(super) fn of(function: &FunctionArguments, broker: &BrokerArguments, run: &RunName) -> Self {
-        let topic = |named: Option<&str>, end: &str| match named {
-            Some(name) => Topic { name: whole(name, function), is_ours: false },
-            None => Topic { name: whole(&format!("{}-{end}", run.name()), function), is_ours: true },
+    pub(super) fn of(arguments: &RunArguments, run: &RunName) -> Self {
+        // A Pulsar of our own has no other namespace, and functions may be of one that is not there.
+        let place = match arguments.standalone {
+            true => "public/default".to_owned(),
+            false => format!("{}/{}", arguments.function.tenant, arguments.function.namespace),
         };
-        Self { input: topic(broker.input_topic.as_deref(), "in"), output: topic(broker.output_topic.as_deref(), "out") }
+        let topic = |named: &Option<String>, end: &str| {
+            let name = named.clone().unwrap_or_else(|| format!("{}-{end}", run.name()));
+            Topic { name: whole(&name, &place), is_ours: named.is_none() }
+        };
+        Self { input: topic(&arguments.broker.input_topic, "in"), output: topic(&arguments.broker.output_topic, "out") }
     }
 }
 
-/// As Pulsar completes the short names of topics, but for the function's own namespace.
-fn whole(name: &str, function: &FunctionArguments) -> String {
+/// As Pulsar completes the short names of topics, but with a tenant and namespace of ours.
+fn whole(name: &str, place: &str) -> String {
     match (name.contains("://"), name.matches('/').count()) {
         (true, _) => name.to_owned(),
         (false, 2) => format!("persistent://{name}"),
-        (false, _) => format!("persistent://{}/{}/{name}", function.tenant, function.namespace),
+        (false, _) => format!("persistent://{place}/{name}"),
     }
 }
 
@@ -100,11 +103,6 @@ pub(super) fn user_config(text: Option<&str>) -> Result<Map<String, Value>, Comm
     text.map_or_else(|| Ok(Map::new()), serde_json::from_str).map_err(|error| {
         CommandError::new(Class::Usage, error).details(["`--user-config` is no JSON object".to_owned()]).hint("write `{\"key\": \"value\"}`")
     })
-}
-
-/// Whether a type of the function is a text, so that its topic has the schema of texts.
-pub(super) fn is_text(language: Language, class: Option<&str>) -> bool {
-    language == Language::Java && class == Some(STRING)
 }
 
 /// How the instance is told of it all.
@@ -162,10 +160,10 @@ mod tests {
     use fnpack_core::target::Target;
 
     use super::*;
-    use crate::arguments::{Arguments, Command, RunArguments};
+    use crate::arguments::{Arguments, Command};
 
     fn arguments(more: &[&str]) -> RunArguments {
-        let all = ["fnpack", "run", "image", "--standalone"].iter().chain(more);
+        let all = ["fnpack", "run", "image", "--pulsar", "pulsar://localhost:6650"].iter().chain(more);
         match Arguments::try_parse_from(all).unwrap().command {
             Command::Run(arguments) => *arguments,
             other => panic!("{other:?}"),
@@ -208,10 +206,7 @@ mod tests {
     #[test]
     fn topics_are_new_unless_named() {
         let run = RunName::new();
-        let of = |more: &[&str]| {
-            let arguments = arguments(more);
-            Topics::of(&arguments.function, &arguments.broker, &run)
-        };
+        let of = |more: &[&str]| Topics::of(&arguments(more), &run);
         let new = of(&["--tenant", "acme"]);
         assert_eq!(new.input.name, format!("persistent://acme/default/{}-in", run.name()));
         assert!(new.input.is_ours && new.output.is_ours && new.output.name.ends_with("-out"));
@@ -230,8 +225,8 @@ mod tests {
     fn function_mesh_fills_types_that_nobody_says() {
         let types = |more: &[&str]| {
             let (arguments, run) = (arguments(more), RunName::new());
-            let topics = Topics::of(&arguments.function, &arguments.broker, &run);
-            let broker = Broker { service: "pulsar://localhost:6650".into(), web: "http://localhost:8080".into(), authentication: None };
+            let topics = Topics::of(&arguments, &run);
+            let broker = Broker { service: "pulsar://localhost:6650".into(), web: "http://localhost:8080".into(), authentication: None, trust: None };
             let facts = facts_of(&JAVA, more).unwrap();
             let telling = Telling {
                 facts: &facts,
@@ -247,7 +242,7 @@ mod tests {
             (instance.input_type, instance.output_type)
         };
         assert_eq!(types(&[]), (None, None));
-        assert_eq!(types(&["--under", "function-mesh", "--output-type", STRING]), (Some(BYTES.into()), Some(STRING.into())));
+        assert_eq!(types(&["--under", "function-mesh", "--output-type", "java.lang.String"]), (Some(BYTES.into()), Some("java.lang.String".into())));
     }
 
     #[test]

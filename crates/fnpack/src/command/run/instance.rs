@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fnpack_artifact::Facts;
 use fnpack_core::accounts;
 use fnpack_core::executor::{Command, Network, Privilege};
 use fnpack_core::function_mesh::{self, Container, LogLevel, Ports};
@@ -14,6 +13,7 @@ use fnpack_sandbox::{ExitStatus, SandboxPlan, Stdio};
 use crate::command::Session;
 use super::answers::{differences, lines_of, messages, shown};
 use super::conversation::{Conversation, End, Event, Patience};
+use super::exchange::PulsarExchange;
 use super::function::{RunName, Telling, Topics, facts};
 use super::ground::{Ground, environment, image_of, machine, working_folder};
 use super::log::Log;
@@ -55,12 +55,16 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
     // What is declared later is dropped earlier: the instance, then the topics, the broker last.
     let pulsar = Pulsar::open(arguments, session, &interruption)?;
     let run = RunName::new();
-    let topics = Topics::of(&arguments.function, &arguments.broker, &run);
+    let topics = Topics::of(arguments, &run);
     let log_level = arguments.messages.log_level.map(LogLevel::from).unwrap_or_default();
-    let telling = Telling { facts: &facts, arguments: &arguments.function, run: &run, topics: &topics, broker: pulsar.broker(), ports, log_level };
-    let container = telling.instance()?.container()?;
+    let telling = Telling { facts: &facts, arguments: &arguments.function, run: &run, topics: &topics, broker: &pulsar.broker, ports, log_level };
+    let instance = telling.instance()?;
+    let container = match arguments.function.under {
+        Some(PlatformKind::FunctionMesh) => instance.container()?,
+        None => instance.repaired_container()?,
+    };
     container.caveats.iter().for_each(|caveat| session.ui.warning(&caveat.to_string()));
-    let mut exchange = pulsar.exchange(&topics, &facts, &run, session.ui)?;
+    let mut exchange = PulsarExchange::open(&pulsar, &topics, &facts, &run, session.ui)?;
     let plan = plan(arguments, &image, &container, &ground)?;
     let log = Arc::new(Log::new(arguments.messages.show_logs.then(|| session.ui.clone())));
     let began = Instant::now();

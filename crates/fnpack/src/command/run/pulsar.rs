@@ -1,50 +1,122 @@
-//! The broker of a run.
+//! The broker of a run: one that is there, or one of our own.
 
 use std::time::Duration;
 
-use fnpack_artifact::Facts;
-use fnpack_core::function_mesh::Broker;
+use fnpack_core::function_mesh::{Authentication, Broker};
+use fnpack_core::store::Scratch;
+use fnpack_pulsar::admin::{Admin, AdminOptions};
+use fnpack_pulsar::messages::{Client, ClientOptions};
+use fnpack_pulsar::standalone::{Standalone, StandaloneOptions};
+use fnpack_pulsar::{Endpoint, HttpOptions, Proxy};
 
-use crate::command::Session;
-use super::exchange::Exchange;
-use super::function::{RunName, Topics};
 use crate::arguments::RunArguments;
+use crate::command::Session;
 use crate::command::signals::Interruption;
-use crate::error::CommandError;
-use crate::ui::Ui;
+use crate::error::{Class, CommandError};
+use crate::settings::Settings;
+
+/// How Java clients are told of a token.
+const TOKEN_PLUGIN: &str = "org.apache.pulsar.client.impl.auth.AuthenticationToken";
+/// For any answer of the REST interface; the default port may belong to somebody else.
+const WEB_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A Pulsar for one run.
 pub(super) struct Pulsar {
-    broker: Broker,
-}
-
-pub(super) struct Nobody;
-
-impl Exchange for Nobody {
-    fn is_subscribed(&mut self) -> Option<bool> {
-        None
-    }
-
-    fn send(&mut self, _: &[u8]) -> Result<(), CommandError> {
-        Ok(())
-    }
-
-    fn receive(&mut self, patience: Duration) -> Result<Option<Vec<u8>>, CommandError> {
-        std::thread::sleep(patience);
-        Ok(None)
-    }
+    pub(super) broker: Broker,
+    pub(super) client: Client,
+    pub(super) admin: Admin,
+    /// Ends with this value, before its folder is removed.
+    own: Option<(Standalone, Scratch)>,
 }
 
 impl Pulsar {
-    pub(super) fn open(arguments: &RunArguments, _: &Session<'_>, _: &Interruption) -> Result<Self, CommandError> {
-        Ok(Self { broker: Broker { service: arguments.pulsar.clone().unwrap_or_default(), web: "http://localhost:8080".into(), authentication: None } })
+    /// Connects to the one that is named, or starts one.
+    pub(super) fn open(arguments: &RunArguments, session: &Session<'_>, interruption: &Interruption) -> Result<Self, CommandError> {
+        match &arguments.pulsar {
+            Some(service) => Self::named(service, arguments, session),
+            None => Self::standalone(session, interruption),
+        }
     }
 
-    pub(super) fn broker(&self) -> &Broker {
-        &self.broker
+    /// Whether it ends with the run, and all topics with it.
+    pub(super) fn is_own(&self) -> bool {
+        self.own.is_some()
     }
 
-    pub(super) fn exchange(&self, _: &Topics, _: &Facts, _: &RunName, _: &Ui) -> Result<Nobody, CommandError> {
-        Ok(Nobody)
+    fn named(service: &str, arguments: &RunArguments, session: &Session<'_>) -> Result<Self, CommandError> {
+        let web = arguments.broker.pulsar_web.clone().or_else(|| web_of(service)).ok_or_else(|| {
+            CommandError::message(Class::Usage, format!("`{service}` is not the URL of a Pulsar")).hint("write `pulsar://HOST:PORT`")
+        })?;
+        let token = arguments.broker.token_file.as_deref().map(token).transpose()?;
+        let encrypted = service.starts_with("pulsar+ssl:");
+        let roots = if encrypted || web.starts_with("https:") { Settings::trusted_roots() } else { Vec::new() };
+        let trust = session.bench.surroundings.certificates_inside().filter(|_| encrypted).map(str::to_owned);
+        let authentication =
+            token.as_ref().map(|token| Authentication { plugin: TOKEN_PLUGIN.to_owned(), parameters: format!("token:{token}") });
+        let client = Client::connect(&ClientOptions { token: token.clone(), roots: roots.clone(), ..ClientOptions::new(service) })?;
+        let http = HttpOptions { roots, proxy: None, timeout: WEB_TIMEOUT };
+        let admin = Admin::new(&AdminOptions { web: web.clone(), token, http })?;
+        let broker = Broker { service: service.to_owned(), web, authentication, trust };
+        Ok(Self { broker, client, admin, own: None })
+    }
+
+    fn standalone(session: &Session<'_>, interruption: &Interruption) -> Result<Self, CommandError> {
+        let standalone = todo!();
+    }
+}
+
+/// The REST interface of a service, where it usually is.
+fn web_of(service: &str) -> Option<String> {
+    let (scheme, port, rest) = match service.split_once("://")? {
+        ("pulsar", rest) => ("http", 8080, rest),
+        ("pulsar+ssl", rest) => ("https", 8443, rest),
+        _ => return None,
+    };
+    let first = rest.split([',', '/']).next().filter(|host| !host.is_empty())?;
+    let host = match first.rsplit_once(':') {
+        Some((host, number)) if number.parse::<u16>().is_ok() => host,
+        _ => first,
+    };
+    Some(format!("{scheme}://{host}:{port}"))
+}
+
+/// The token in a file; one word, or a shell would take it apart.
+fn token(file: &std::path::Path) -> Result<String, CommandError> {
+    let text = fs_err::read_to_string(file).map_err(|error| CommandError::new(Class::Usage, error))?;
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Err(CommandError::message(Class::Configuration, format!("`{}` holds no token", file.display())));
+    }
+    Ok(token.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn web_interface_is_guessed_from_the_service() {
+        for (service, web) in [
+            ("pulsar://localhost:6650", Some("http://localhost:8080")),
+            ("pulsar://broker", Some("http://broker:8080")),
+            ("pulsar://one:6650,two:6650/", Some("http://one:8080")),
+            ("pulsar+ssl://broker.example:6651", Some("https://broker.example:8443")),
+            ("pulsar://[::1]:6650", Some("http://[::1]:8080")),
+            ("http://localhost:8080", None),
+            ("localhost:6650", None),
+            ("pulsar://", None),
+        ] {
+            assert_eq!(web_of(service).as_deref(), web, "{service}");
+        }
+    }
+
+    #[test]
+    fn token_is_one_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        for (text, expected) in [("abc.def\n", Some("abc.def")), ("", None), ("two words", None)] {
+            fs_err::write(&file, text).unwrap();
+            assert_eq!(token(&file).ok().as_deref(), expected);
+        }
     }
 }
