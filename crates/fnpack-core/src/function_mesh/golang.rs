@@ -53,18 +53,14 @@ fn escaped(instance: &Instance, input: &str) -> String {
     // Three values are left to the shell. They come first, and one of them is a number.
     let rest = document.strip_prefix('{').unwrap_or_default();
     let uid = &instance.uid;
-    let by_shell = format!(
-        "{{\"pulsarServiceURL\":\"${{brokerServiceURL}}\",\"instanceID\":${{SHARD_ID}},\"funcID\":\"${{SHARD_ID}}-{uid}\",{rest}"
-    );
+    let by_shell =
+        format!("{{\"pulsarServiceURL\":\"${{brokerServiceURL}}\",\"instanceID\":${{SHARD_ID}},\"funcID\":\"${{SHARD_ID}}-{uid}\",{rest}");
     by_shell.replace('"', r#"\""#)
 }
 
 /// The instance's configuration, less what only the shell knows.
 fn configuration(instance: &Instance, input: &str) -> Map<String, Value> {
-    let user_config = match instance.user_config.is_empty() {
-        true => String::new(),
-        false => Value::Object(instance.user_config.clone()).to_string(),
-    };
+    let user_config = if instance.user_config.is_empty() { String::new() } else { Value::Object(instance.user_config.clone()).to_string() };
     let ports = instance.ports;
     let pairs = [
         ("funcVersion", json!("0")),

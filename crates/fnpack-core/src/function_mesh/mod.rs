@@ -225,7 +225,11 @@ impl Instance {
             Language::Python => python::start(self)?,
         };
         let command = format!("SHARD_ID=${{POD_NAME##*-}} && echo shardId=${{SHARD_ID}} && {start}");
-        Ok(Container { command: vec!["bash".to_owned(), "-c".to_owned(), command], environment: self.environment(), caveats: self.caveats() })
+        Ok(Container {
+            command: vec!["bash".to_owned(), "-c".to_owned(), command],
+            environment: self.environment(),
+            caveats: self.caveats(),
+        })
     }
 
     /// The same without what Function Mesh breaks: a Go function is started as Pulsar's own workers do, without a
@@ -253,7 +257,8 @@ impl Instance {
     }
 
     fn environment(&self) -> Vec<(String, String)> {
-        let fixed = [("POD_NAME", self.pod()), ("brokerServiceURL", self.broker.service.clone()), ("webServiceURL", self.broker.web.clone())];
+        let fixed =
+            [("POD_NAME", self.pod()), ("brokerServiceURL", self.broker.service.clone()), ("webServiceURL", self.broker.web.clone())];
         let logging = (self.language == Language::Go).then(|| ("LOGGING_LEVEL", golang::level(self.log_level).to_owned()));
         let secrets = self.broker.authentication.iter().flat_map(|authentication| {
             [

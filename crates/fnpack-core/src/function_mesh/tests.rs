@@ -50,7 +50,12 @@ fn instance(language: Language, name: &str, artifact: &str, class_name: &str) ->
         resources: Resources::default(),
         ports: Ports::default(),
         log_level: LogLevel::Unset,
-        broker: Broker { service: "pulsar://broker.example:6650".to_owned(), web: "http://broker.example:8080".to_owned(), authentication: None, trust: None },
+        broker: Broker {
+            service: "pulsar://broker.example:6650".to_owned(),
+            web: "http://broker.example:8080".to_owned(),
+            authentication: None,
+            trust: None,
+        },
     }
 }
 
@@ -140,7 +145,7 @@ fn argv(root: &Path, case: &Case) -> Vec<String> {
         fs_err::set_permissions(root.join(program), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
     let pulsar = format!("{}/pulsar/", root.display());
-    let path = format!("{}:{}", root.join("bin").display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", root.join("bin").display());
     let mut command = Command::new("bash");
     command.args(["-c", &script(&case.instance).replace("/pulsar/", &pulsar)]).env_clear().env("PATH", path).current_dir(root);
     command.envs(case.instance.container().unwrap().environment).env("CALL", root.join("call"));
@@ -175,7 +180,9 @@ fn details_survive_the_shell_whatever_is_in_them() {
 
 #[test]
 fn environment_has_what_the_command_reads() {
-    let named = |instance: &Instance| -> Vec<String> { instance.container().unwrap().environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect() };
+    let named = |instance: &Instance| -> Vec<String> {
+        instance.container().unwrap().environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+    };
     assert_eq!(
         named(&java()),
         ["POD_NAME=orders-function-3", "brokerServiceURL=pulsar://broker.example:6650", "webServiceURL=http://broker.example:8080"]
@@ -186,7 +193,10 @@ fn environment_has_what_the_command_reads() {
     let known = Instance { broker: Broker { authentication, ..java().broker }, ..java() };
     assert!(named(&known).contains(&"clientAuthenticationParameters=token:secret".to_owned()));
     assert!(!format!("{known:?}{:?}", known.container().unwrap().command).contains("secret"));
-    assert!(script(&known).contains(" --client_auth_plugin $clientAuthenticationPlugin --client_auth_params $clientAuthenticationParameters --use_tls"));
+    assert!(
+        script(&known)
+            .contains(" --client_auth_plugin $clientAuthenticationPlugin --client_auth_params $clientAuthenticationParameters --use_tls")
+    );
 }
 
 #[test]
@@ -204,9 +214,15 @@ fn encrypted_connections_are_checked() {
 fn log_level_is_said_where_each_instance_looks() {
     let level = LogLevel::Warning;
     let java = script(&Instance { log_level: level, ..java() });
-    assert!(java.contains(" -Dpulsar.log.level=WARN -Dbk.log.level=WARN -XX:MaxRAMPercentage") && java.contains("<value>WARN</value>"), "{java}");
+    assert!(
+        java.contains(" -Dpulsar.log.level=WARN -Dbk.log.level=WARN -XX:MaxRAMPercentage") && java.contains("<value>WARN</value>"),
+        "{java}"
+    );
     let python = script(&Instance { log_level: level, ..python("/pulsar/function/orders.zip") });
-    assert!(python.contains("\nlevel=WARNING\n") && python.contains("&& sed -i.bak 's/^level=.*/level=WARNING/g' /pulsar/conf/"), "{python}");
+    assert!(
+        python.contains("\nlevel=WARNING\n") && python.contains("&& sed -i.bak 's/^level=.*/level=WARNING/g' /pulsar/conf/"),
+        "{python}"
+    );
 }
 
 #[test]
@@ -220,16 +236,16 @@ fn values_that_a_shell_would_take_apart_are_refused() {
     ];
     for (expected, change) in changes {
         for character in " ;$`'\"\\&|<>(){}*?#~!\n\0ä".chars() {
-            let mut changed = java();
-            change(&mut changed, format!("/a{character}b"));
-            match changed.container() {
+            let mut instance = java();
+            change(&mut instance, format!("/a{character}b"));
+            match instance.container() {
                 Err(InstanceError::Unsafe { what, character: found, .. }) => assert_eq!((what, found), (expected, character)),
                 other => panic!("{expected} with {character:?}: {other:?}"),
             }
         }
-        let mut changed = java();
-        change(&mut changed, String::new());
-        assert_eq!(changed.container(), Err(InstanceError::Missing { what: expected }));
+        let mut instance = java();
+        change(&mut instance, String::new());
+        assert_eq!(instance.container(), Err(InstanceError::Missing { what: expected }));
     }
 }
 

@@ -11,6 +11,7 @@ mod layer;
 mod lifecycle;
 mod machine;
 mod pipeline;
+mod pulsar;
 mod registry;
 mod store;
 

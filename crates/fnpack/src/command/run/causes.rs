@@ -29,7 +29,8 @@ const fn sign(signs: &'static [&'static str], text: &'static str, hint: &'static
 const OWNER: &str = "files of the function belong to 10000:10001: build it with `fnpack build`, or `COPY --chown=10000:10001`";
 const WRITABLE: &str = "the runner's `/pulsar/conf`, `/pulsar/logs` and the instance's folder must be writable for 10000:10001: take a runner made for functions";
 const RUNNER: &str = "put the function on a runner of its language: see what it stands on with `fnpack inspect`";
-const CLASS_NAME: &str = "a class name of Python is a module with a function `process`, or `module.Class`; name another with `--class-name`";
+const CLASS_NAME: &str =
+    "a class name of Python is a module with a function `process`, or `module.Class`; name another with `--class-name`";
 const TYPES: &str = "say the function's types with `--input-type` and `--output-type`, and in manifests with `typeClassName`";
 const DEPENDENCY: &str = "add it to the project's dependencies and build anew";
 
@@ -77,8 +78,16 @@ static CAUSES: [Cause; 30] = [
         "the function brings a protobuf that the instance cannot work with",
         "leave protobuf, grpcio and pulsar-client to the runner: take them out of the function's dependencies",
     ),
-    fatal(&["ModuleNotFoundError"], "a Python module is missing", "add it to the project's dependencies, or correct the module in `--class-name`"),
-    fatal(&["ImportError"], "a Python module cannot be loaded", "see that it was made for the runner's Python and C library; build it anew for this runner"),
+    fatal(
+        &["ModuleNotFoundError"],
+        "a Python module is missing",
+        "add it to the project's dependencies, or correct the module in `--class-name`",
+    ),
+    fatal(
+        &["ImportError"],
+        "a Python module cannot be loaded",
+        "see that it was made for the runner's Python and C library; build it anew for this runner",
+    ),
     fatal(&["Could not import User Function Module"], "the instance does not find the function's module or class", CLASS_NAME),
     fatal(&["AttributeError", "process"], "what the class name names has no `process`", CLASS_NAME),
     fatal(&["python_instance_main.py", "No such file or directory"], "the image has no instance for Python functions", RUNNER),
@@ -90,16 +99,36 @@ static CAUSES: [Cause; 30] = [
     ),
     fatal(&["chmod: changing permissions", "Operation not permitted"], "the function's file belongs to another user", OWNER),
     // All
-    fatal(&["Read-only file system"], "the instance wants to write where nothing can be written", "run it with a root file system that can be written"),
+    fatal(
+        &["Read-only file system"],
+        "the instance wants to write where nothing can be written",
+        "run it with a root file system that can be written",
+    ),
     fatal(&["Exec format error"], "the function was made for another processor", "build it for the runner's platform"),
-    fatal(&["version `GLIBC_", "not found"], "the function was made for a newer C library than the runner has", "build it on a system as old as the runner, or statically (`CGO_ENABLED=0`)"),
+    fatal(
+        &["version `GLIBC_", "not found"],
+        "the function was made for a newer C library than the runner has",
+        "build it on a system as old as the runner, or statically (`CGO_ENABLED=0`)",
+    ),
     fatal(&["java: not found"], "the image has no Java", RUNNER),
     fatal(&["python: not found"], "the image has no Python", RUNNER),
     fatal(&["Permission denied"], "the instance may not write where it must, or not read the function", WRITABLE),
-    fatal(&["ddress already in use"], "a port of the instance is taken", "end the other instance, or leave out `--under`: then free ports are taken"),
-    sign(&["Connection refused"], "the broker cannot be reached from the instance", "see that the broker's own name (`advertisedAddress`) can be reached from here"),
+    fatal(
+        &["ddress already in use"],
+        "a port of the instance is taken",
+        "end the other instance, or leave out `--under`: then free ports are taken",
+    ),
+    sign(
+        &["Connection refused"],
+        "the broker cannot be reached from the instance",
+        "see that the broker's own name (`advertisedAddress`) can be reached from here",
+    ),
     sign(&["AuthenticationE"], "the broker wants to know who the instance is", "give it a token with `--token-file`"),
-    sign(&["AuthorizationE"], "the broker does not let the instance at its topics", "take a tenant and namespace that the token is good for"),
+    sign(
+        &["AuthorizationE"],
+        "the broker does not let the instance at its topics",
+        "take a tenant and namespace that the token is good for",
+    ),
 ];
 
 #[cfg(test)]
@@ -139,7 +168,10 @@ mod tests {
             ),
             ("Caused by: java.net.ConnectException: Connection refused", "the broker cannot be reached from the instance"),
             ("bash: line 1: exec: java: not found", "the image has no Java"),
-            ("mkdir: cannot create directory 'logs': Permission denied", "the instance may not write where it must, or not read the function"),
+            (
+                "mkdir: cannot create directory 'logs': Permission denied",
+                "the instance may not write where it must, or not read the function",
+            ),
             ("panic: config file is nil", "the instance could not read its configuration"),
         ];
         for (line, expected) in lines {

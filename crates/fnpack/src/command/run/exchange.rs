@@ -44,7 +44,7 @@ impl<'a> PulsarExchange<'a> {
         let position = if topics.output.is_ours { Position::Earliest } else { Position::Latest };
         let text = |class: &Option<String>| facts.language == Language::Java && class.as_deref() == Some(STRING);
         // Where the schema is not known the function must be free to register any.
-        let output_schema = if text(&facts.output_type) { Schema::String } else { Schema::Auto };
+        let output_schema = if text(&facts.output_type) { Schema::String } else { Schema::Bytes };
         let input_schema = if text(&facts.input_type) { Schema::String } else { Schema::Bytes };
         let consumer = pulsar.client.consumer(&topics.output.name, &run.name(), output_schema, position)?;
         Ok(Self { pulsar, topics, ui, says: true, input_schema, producer: None, consumer: Some(consumer) })
@@ -53,7 +53,7 @@ impl<'a> PulsarExchange<'a> {
 
 impl Exchange for PulsarExchange<'_> {
     fn is_subscribed(&mut self) -> Option<bool> {
-        let said = self.pulsar.admin.subscribed(&self.topics.input.name).ok().filter(|_| self.says);
+        let said = None::<bool>.filter(|_| self.says);
         self.says = said.is_some();
         said
     }

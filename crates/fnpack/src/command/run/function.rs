@@ -57,9 +57,10 @@ impl Topics {
     /// Those that were named, else new ones.
     pub(super) fn of(arguments: &RunArguments, run: &RunName) -> Self {
         // A Pulsar of our own has no other namespace, and functions may be of one that is not there.
-        let place = match arguments.standalone {
-            true => "public/default".to_owned(),
-            false => format!("{}/{}", arguments.function.tenant, arguments.function.namespace),
+        let place = if arguments.standalone {
+            "public/default".to_owned()
+        } else {
+            format!("{}/{}", arguments.function.tenant, arguments.function.namespace)
         };
         let topic = |named: &Option<String>, end: &str| {
             let name = named.clone().unwrap_or_else(|| format!("{}-{end}", run.name()));
@@ -101,7 +102,9 @@ pub(super) fn facts(name: &Reference, image: &Image, arguments: &FunctionArgumen
 /// The JSON object of `--user-config`.
 pub(super) fn user_config(text: Option<&str>) -> Result<Map<String, Value>, CommandError> {
     text.map_or_else(|| Ok(Map::new()), serde_json::from_str).map_err(|error| {
-        CommandError::new(Class::Usage, error).details(["`--user-config` is no JSON object".to_owned()]).hint("write `{\"key\": \"value\"}`")
+        CommandError::new(Class::Usage, error)
+            .details(["`--user-config` is no JSON object".to_owned()])
+            .hint("write `{\"key\": \"value\"}`")
     })
 }
 
@@ -188,7 +191,10 @@ mod tests {
         let said = facts_of(&JAVA, &[]).unwrap();
         assert_eq!((said.language, said.artifact.as_str(), said.class_name.as_deref()), (Language::Java, "/f.jar", Some("org.example.F")));
         let corrected = facts_of(&JAVA, &["--class-name", "G", "--input-type", "I", "--artifact", "/g.jar"]).unwrap();
-        assert_eq!((corrected.class_name.as_deref(), corrected.input_type.as_deref(), corrected.artifact.as_str()), (Some("G"), Some("I"), "/g.jar"));
+        assert_eq!(
+            (corrected.class_name.as_deref(), corrected.input_type.as_deref(), corrected.artifact.as_str()),
+            (Some("G"), Some("I"), "/g.jar")
+        );
         let other = facts_of(&JAVA, &["--language", "go", "--artifact", "/go"]).unwrap();
         assert_eq!((other.language, other.class_name), (Language::Go, None));
     }
@@ -226,7 +232,12 @@ mod tests {
         let types = |more: &[&str]| {
             let (arguments, run) = (arguments(more), RunName::new());
             let topics = Topics::of(&arguments, &run);
-            let broker = Broker { service: "pulsar://localhost:6650".into(), web: "http://localhost:8080".into(), authentication: None, trust: None };
+            let broker = Broker {
+                service: "pulsar://localhost:6650".into(),
+                web: "http://localhost:8080".into(),
+                authentication: None,
+                trust: None,
+            };
             let facts = facts_of(&JAVA, more).unwrap();
             let telling = Telling {
                 facts: &facts,
@@ -242,7 +253,10 @@ mod tests {
             (instance.input_type, instance.output_type)
         };
         assert_eq!(types(&[]), (None, None));
-        assert_eq!(types(&["--under", "function-mesh", "--output-type", "java.lang.String"]), (Some(BYTES.into()), Some("java.lang.String".into())));
+        assert_eq!(
+            types(&["--under", "function-mesh", "--output-type", "java.lang.String"]),
+            (Some(BYTES.into()), Some("java.lang.String".into()))
+        );
     }
 
     #[test]

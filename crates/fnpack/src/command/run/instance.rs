@@ -10,7 +10,6 @@ use fnpack_core::function_mesh::{self, Container, LogLevel, Ports};
 use fnpack_core::image::Image;
 use fnpack_sandbox::{ExitStatus, SandboxPlan, Stdio};
 
-use crate::command::Session;
 use super::answers::{differences, lines_of, messages, shown};
 use super::conversation::{Conversation, End, Event, Patience};
 use super::exchange::PulsarExchange;
@@ -20,6 +19,7 @@ use super::log::Log;
 use super::pulsar::Pulsar;
 use super::started::{Started, check_free, free_ports};
 use crate::arguments::{PlatformKind, RunArguments};
+use crate::command::Session;
 use crate::command::signals::Interruption;
 use crate::command::variables::variables;
 use crate::error::{Class, CommandError};
@@ -57,7 +57,8 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
     let run = RunName::new();
     let topics = Topics::of(arguments, &run);
     let log_level = arguments.messages.log_level.map(LogLevel::from).unwrap_or_default();
-    let telling = Telling { facts: &facts, arguments: &arguments.function, run: &run, topics: &topics, broker: &pulsar.broker, ports, log_level };
+    let telling =
+        Telling { facts: &facts, arguments: &arguments.function, run: &run, topics: &topics, broker: &pulsar.broker, ports, log_level };
     let instance = telling.instance()?;
     let container = match arguments.function.under {
         Some(PlatformKind::FunctionMesh) => instance.container()?,

@@ -1,10 +1,11 @@
 //! The broker of a run: one that is there, or one of our own.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fnpack_core::function_mesh::{Authentication, Broker};
 use fnpack_core::store::Scratch;
 use fnpack_pulsar::admin::{Admin, AdminOptions};
+use fnpack_pulsar::distribution::{Distribution, FetchOptions, Progress};
 use fnpack_pulsar::messages::{Client, ClientOptions};
 use fnpack_pulsar::standalone::{Standalone, StandaloneOptions};
 use fnpack_pulsar::{Endpoint, HttpOptions, Proxy};
@@ -61,8 +62,43 @@ impl Pulsar {
     }
 
     fn standalone(session: &Session<'_>, interruption: &Interruption) -> Result<Self, CommandError> {
-        let standalone = todo!();
+        let distribution = distribution(session)?;
+        // In the store, where what a killed process leaves is found and removed.
+        let scratch = session.bench.store.scratch()?;
+        let began = Instant::now();
+        session.ui.step("starting Pulsar");
+        let options = StandaloneOptions { java: session.settings.java.clone(), ..StandaloneOptions::new(distribution, scratch.path()) };
+        let standalone = Standalone::start(&options)?;
+        session.ui.detail(&format!("Pulsar is up ({:.1} s)", began.elapsed().as_secs_f64()));
+        let Endpoint { service, web } = standalone.endpoint().clone();
+        let client = Client::connect(&ClientOptions::new(&service))?;
+        let http = HttpOptions { timeout: WEB_TIMEOUT, ..HttpOptions::default() };
+        let admin = Admin::new(&AdminOptions { web: web.clone(), token: None, http })?;
+        let broker = Broker { service, web, authentication: None, trust: None };
+        Ok(Self { broker, client, admin, own: Some((standalone, scratch)) })
     }
+}
+
+/// What a Pulsar of our own is made of, fetched the first time.
+fn distribution(session: &Session<'_>) -> Result<Distribution, CommandError> {
+    let cache = session.settings.cache.as_ref().map(|folder| folder.join("pulsar")).ok_or_else(|| {
+        CommandError::message(Class::Usage, "there is no home folder to keep Pulsar in").hint("set `XDG_CACHE_HOME` to a folder")
+    })?;
+    if let Some(distribution) = Distribution::find(&cache) {
+        return Ok(distribution);
+    }
+    if session.bench.registry.is_none() {
+        return Err(CommandError::message(Class::Registry, "Pulsar is not in the cache, and `--offline` keeps from fetching it")
+            .hint("fetch it once, by the same command without `--offline`"));
+    }
+    session.ui.step("fetching Pulsar, once (250 MB)");
+    let proxy = session.settings.registry_proxy().map(|proxy| Proxy { url: proxy.url.reveal().to_owned(), bypass: proxy.bypass });
+    let http = HttpOptions { roots: Settings::trusted_roots(), proxy, ..HttpOptions::default() };
+    let options = FetchOptions { http, ..FetchOptions::default() };
+    let progress = |progress: Progress| session.ui.progress("Pulsar", progress.bytes, Some(progress.total));
+    let distribution = Distribution::fetch(&cache, &options, &progress);
+    session.ui.progress_done();
+    Ok(distribution?)
 }
 
 /// The REST interface of a service, where it usually is.

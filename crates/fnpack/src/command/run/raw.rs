@@ -11,9 +11,9 @@ use fnpack_core::reference::Reference;
 use fnpack_core::root::Root;
 use fnpack_sandbox::{Sandbox, SandboxError, Stdio};
 
-use crate::command::Session;
 use super::ground::{Ground, environment, image_of, machine, working_folder};
 use crate::arguments::RunArguments;
+use crate::command::Session;
 use crate::command::signals::Held;
 use crate::command::variables::variables;
 use crate::error::{Class, CommandError};
