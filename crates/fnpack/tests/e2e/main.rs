@@ -15,6 +15,7 @@ mod golang;
 mod help;
 mod here;
 mod images;
+mod instance;
 mod lifecycle;
 mod mishaps;
 mod readme;
