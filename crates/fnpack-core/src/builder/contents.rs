@@ -226,6 +226,7 @@ pub(super) fn lifecycle(bundle: &LifecycleBundle) -> LayerPlan<'_> {
         match file {
             LifecycleFile::Program(bytes) => plan.file(path, 0o755, &**bytes),
             LifecycleFile::Link(target) => plan.symlink(path, target),
+            LifecycleFile::Document(text) => plan.file(path, 0o644, text.as_bytes()),
         }
     });
     plan.symlink("/lifecycle", "/cnb/lifecycle")

@@ -174,7 +174,10 @@ impl<'a> Flow<'a> {
     fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
         let builder = OpenBuilder::open(bench, options)?;
         let run_image = ChosenRunImage::choose(bench, options, &builder)?;
-        let runner = bench.runner_facts(&run_image.image)?;
+        let runner = match &options.builder {
+            BuilderChoice::Image(_) => bench.runner_facts(&run_image.image)?,
+            BuilderChoice::Folder(_) => bench.runner_facts_at_hand(&run_image.image),
+        };
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
         let site = Site::prepare(bench, options, &builder, &runner)?;
         Ok(Self { bench, options, builder, run_image, runner, previous, site })

@@ -25,12 +25,26 @@ impl Workbench<'_> {
         Ok(labelled.or(self.read_runner(image)?))
     }
 
+    /// What is known of a run image that cannot be looked into, because nothing can be unpacked: by its labels, and by its
+    /// files if they were read before.
+    pub(super) fn runner_facts_at_hand(&self, image: &Image) -> RunnerFacts {
+        let labelled = RunnerFacts::of_labels(image);
+        match self.recorded_runner(image) {
+            Some(recorded) => labelled.or(recorded),
+            None => labelled,
+        }
+    }
+
+    fn recorded_runner(&self, image: &Image) -> Option<RunnerFacts> {
+        decode(&self.store.record(RECORDS, &image.digest().hex())?, image)
+    }
+
     /// What its files say, now or when they were last read.
     fn read_runner(&self, image: &Image) -> Result<RunnerFacts, PipelineError> {
-        let key = image.digest().hex();
-        if let Some(facts) = self.store.record(RECORDS, &key).and_then(|record| decode(&record, image)) {
+        if let Some(facts) = self.recorded_runner(image) {
             return Ok(facts);
         }
+        let key = image.digest().hex();
         let snapshot = self.unpack(image)?;
         let overlay = Overlay { lowers: snapshot.lowers().to_vec(), upper: None, xattr: self.xattr };
         let facts = RunnerFacts::read(&Root::from_fd(overlay.view()?), image);

@@ -12,6 +12,7 @@ mod documents_tree;
 mod environment;
 mod golang;
 mod help;
+mod here;
 mod images;
 mod lifecycle;
 mod mishaps;
