@@ -21,3 +21,4 @@ mod rebase;
 mod reproducible;
 mod rootless;
 mod run;
+mod runners;
