@@ -1,4 +1,5 @@
 //! Test environment of fnpack; never shipped.
 
+pub mod java;
 pub mod registry;
 pub mod runner;
