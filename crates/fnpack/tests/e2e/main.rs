@@ -15,6 +15,7 @@ mod help;
 mod here;
 mod images;
 mod lifecycle;
+mod looked_for;
 mod mishaps;
 mod readme;
 mod rebase;
