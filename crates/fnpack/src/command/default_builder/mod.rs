@@ -6,6 +6,7 @@ mod stack;
 
 use std::path::Path;
 
+use fnpack_artifact::Language;
 use fnpack_core::builder::{BuilderDescription, BuilderToml, BuildpackToml, Module};
 use fnpack_core::pipeline::{self, BuilderParts};
 use fnpack_core::reference::Reference;
@@ -18,7 +19,7 @@ pub(super) use self::language::builder_of as of_source;
 use self::language::Found;
 use super::Session;
 use super::builder::lifecycle;
-use crate::embedded::{DEFAULT_BUILDERS, DefaultBuilder, EmbeddedBuildpack, EmbeddedStack, FUNCTION_BUILDER};
+use crate::embedded::{self, DEFAULT_BUILDERS, DefaultBuilder, EmbeddedBuildpack, EmbeddedStack, FUNCTION_BUILDER};
 use crate::error::{Class, CommandError};
 
 /// What is wanted.
@@ -71,6 +72,17 @@ pub(super) fn choose(wanted: &Wanted<'_>, session: &Session<'_>) -> Result<Chose
     };
     stack::ensure(&[runner], wanted.target, session)?;
     Ok(Chosen { builder: name, run_image: Some(runner.name.parse()?).filter(|_| builder.run_stacks.len() > 1) })
+}
+
+/// The run image of a finished function: the default runner of its language, if it is in the store, else the published
+/// image that it is made from. Nothing is built for it.
+pub(super) fn run_image(language: Language, target: &Target, session: &Session<'_>) -> Result<Reference, CommandError> {
+    let runner = embedded::runner(language);
+    let own: Reference = runner.name.parse()?;
+    match session.bench.store.image(&own, target)? {
+        Some(_) => Ok(own),
+        None => stack::base(runner, target, session),
+    }
 }
 
 /// The builder of this name among those that fnpack carries.
