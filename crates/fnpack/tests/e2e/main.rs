@@ -19,6 +19,7 @@ mod images;
 mod instance;
 mod language;
 mod lifecycle;
+mod looked_for;
 mod mishaps;
 mod proof;
 mod readme;
