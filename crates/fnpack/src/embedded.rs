@@ -1,6 +1,7 @@
 //! What fnpack carries inside, so that it is one file to install: the programs that go into builders
 //! and images, and the files of the default builders.
 
+use fnpack_artifact::Language;
 use fnpack_core::target::Target;
 
 /// The CNB launcher, for this program's own architecture.
@@ -86,17 +87,17 @@ const fn build_stack(name: &'static str, arguments: &'static [(&'static str, &'s
     }
 }
 
-const fn runner(name: &'static str, file: &'static str, dockerfile: &'static str) -> EmbeddedStack {
+const fn runner_stack(name: &'static str, file: &'static str, dockerfile: &'static str) -> EmbeddedStack {
     EmbeddedStack { name, file, dockerfile, arguments: &[], is_runner: true, fetches: "" }
 }
 
 const GO_RUNNER: EmbeddedStack =
-    runner("stack/go-runner", "stack/stack.go-runner.run.Dockerfile", include_str!("../../../stack/stack.go-runner.run.Dockerfile"));
+    runner_stack("stack/go-runner", "stack/stack.go-runner.run.Dockerfile", include_str!("../../../stack/stack.go-runner.run.Dockerfile"));
 
 const JAVA_RUNNER: EmbeddedStack =
-    runner("stack/java-runner", "stack/stack.java-runner.run.Dockerfile", include_str!("../../../stack/stack.java-runner.run.Dockerfile"));
+    runner_stack("stack/java-runner", "stack/stack.java-runner.run.Dockerfile", include_str!("../../../stack/stack.java-runner.run.Dockerfile"));
 
-const PYTHON_RUNNER: EmbeddedStack = runner(
+const PYTHON_RUNNER: EmbeddedStack = runner_stack(
     "stack/python-runner",
     "stack/stack.python-runner.run.Dockerfile",
     include_str!("../../../stack/stack.python-runner.run.Dockerfile"),
@@ -163,6 +164,15 @@ pub(crate) static FUNCTION_BUILDER: DefaultBuilder = DefaultBuilder {
     ),
     run_stacks: &[GO_RUNNER, JAVA_RUNNER, PYTHON_RUNNER],
 };
+
+/// The default runner of a language.
+pub(crate) const fn runner(language: Language) -> &'static EmbeddedStack {
+    match language {
+        Language::Go => &GO_RUNNER,
+        Language::Java => &JAVA_RUNNER,
+        Language::Python => &PYTHON_RUNNER,
+    }
+}
 
 /// The target of the embedded programs: only for it can builders be made.
 pub(crate) fn target() -> Target {

@@ -89,7 +89,8 @@ fn without_marks(modules: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::build_info;
+    use testkit::golang::build_info;
+
     use super::*;
 
     #[test]

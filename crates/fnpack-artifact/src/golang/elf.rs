@@ -202,7 +202,8 @@ fn name_at(names: &[u8], offset: u32) -> Vec<u8> {
 mod tests {
     use std::io::Cursor;
 
-    use super::super::tests::program;
+    use testkit::golang::program;
+
     use super::*;
 
     fn read(bytes: &[u8]) -> Option<Elf> {

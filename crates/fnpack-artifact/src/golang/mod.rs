@@ -87,54 +87,9 @@ pub fn facts(path: &Path, artifact: &str) -> Result<Facts, GolangError> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::golang::{build_info, program};
+
     use super::*;
-
-    /// Build information as the linker writes it.
-    pub(super) fn build_info(version: &str, modules: &str) -> Vec<u8> {
-        let string = |bytes: &[u8]| {
-            let mut length = bytes.len();
-            let mut out = Vec::new();
-            while length >= 0x80 {
-                out.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
-                length >>= 7;
-            }
-            out.push(u8::try_from(length).unwrap());
-            [out.as_slice(), bytes].concat()
-        };
-        let header = [b"\xff Go buildinf:\x08\x02".as_slice(), &[0; 16]].concat();
-        let marked = [b"0123456789abcdef", modules.as_bytes(), b"0123456789abcdef"].concat();
-        [header, string(version.as_bytes()), string(&marked)].concat()
-    }
-
-    /// A program for amd64 with program headers of these kinds and a section of build information.
-    pub(super) fn program(kinds: &[u32], information: &[u8]) -> Vec<u8> {
-        let names = b"\0.go.buildinfo\0";
-        let headers = 64 + kinds.len() * 56;
-        let sections = headers + 3 * 64;
-        let number = |value: usize| u64::try_from(value).unwrap().to_le_bytes();
-        let mut bytes = vec![0; sections];
-        bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        bytes[18] = 62;
-        bytes[32..40].copy_from_slice(&number(64));
-        bytes[40..48].copy_from_slice(&number(headers));
-        for (place, value) in [(54, 56), (56, kinds.len()), (58, 64), (60, 3), (62, 1)] {
-            bytes[place] = u8::try_from(value).unwrap();
-        }
-        for (index, kind) in kinds.iter().enumerate() {
-            bytes[64 + index * 56..][..4].copy_from_slice(&kind.to_le_bytes());
-        }
-        for (index, (name, offset, size)) in
-            [(0, sections, names.len()), (1, sections + names.len(), information.len())].into_iter().enumerate()
-        {
-            let header = &mut bytes[headers + (index + 1) * 64..];
-            header[0] = name;
-            header[24..32].copy_from_slice(&number(offset));
-            header[32..40].copy_from_slice(&number(size));
-        }
-        bytes.extend_from_slice(names);
-        bytes.extend_from_slice(information);
-        bytes
-    }
 
     fn facts_of(bytes: &[u8]) -> Result<Facts, String> {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -20,7 +20,7 @@ use crate::lifecycle::build;
 use crate::lifecycle::built::Built;
 use crate::lifecycle::context::{Context, Place};
 use crate::lifecycle::detect::{self, Detected};
-use crate::lifecycle::export::{self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
+use crate::lifecycle::export::{ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
 use crate::lifecycle::label::LifecycleMetadata;
 use crate::lifecycle::restore::{self, Restored};
 use crate::project::BuildpackChoice;
@@ -92,7 +92,6 @@ pub struct Timings {
 /// Builds a function image and puts it into the store.
 pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, PipelineError> {
     let mut finished = Finished::of(bench, options)?;
-    finished.flow.require_fit(&finished.built)?;
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
     let exported = finished.flow.export(&finished.context.places.layers, &finished.built)?;
@@ -137,6 +136,9 @@ impl<'a> Finished<'a> {
 
         let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
         let built = build::build(&context, &detected.group, &detected.plan, building.as_ref(), &mut ReportedOutput(bench.report))?;
+        if let Some(function) = facts(&built) {
+            flow.runner.require_fit(&function, &options.name, &flow.run_image.reference)?;
+        }
         let timings = Timings { detect: detecting.busy(), build: building.busy() };
         let findings = check::without_launcher(&built, &context.places.layers.root)?;
         Ok(Self { flow, context, layers, cache, keys, timings, findings, built })
@@ -176,6 +178,7 @@ impl<'a> Flow<'a> {
         let run_image = ChosenRunImage::choose(bench, options, &builder)?;
         let runner = match &options.builder {
             BuilderChoice::Image(_) => bench.runner_facts(&run_image.image)?,
+            // Nothing can be mounted where there is no sandbox.
             BuilderChoice::Folder(_) => bench.runner_facts_at_hand(&run_image.image),
         };
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
@@ -192,16 +195,6 @@ impl<'a> Flow<'a> {
                 self.bench.report.detail(&format!("[{}] {line}", result.module));
             }
         }
-    }
-
-    /// What the buildpacks say of the function must fit the run image.
-    fn require_fit(&self, built: &Built) -> Result<(), PipelineError> {
-        let label = |key: &str| built.labels.iter().rev().find(|label| label.key == key).map(|label| label.value.as_str());
-        let misfits = Facts::from_labels(label).map(|function| self.runner.fits(&function)).unwrap_or_default();
-        if misfits.is_empty() {
-            return Ok(());
-        }
-        Err(PipelineError::Misfit { function: self.options.name.familiar(), run_image: self.run_image.reference.familiar(), misfits })
     }
 
     /// The image's own cache, and for its first build the newest of the same builder.
@@ -231,10 +224,12 @@ impl<'a> Flow<'a> {
         let app_dir = &self.options.app_dir;
         let program = self.builder.launcher()?;
         let run_image = &self.run_image;
+        // A run image that says nothing of itself is described in the function image, for later rebases.
+        let described = self.runner.written_to(&run_image.image);
         let reference = run_image.reference.with_digest(run_image.image.digest()).to_string();
         let input = ExportInput {
             platform_api: self.builder.api,
-            run_image: RunImage { image: &run_image.image, extended: None, reference: &reference, names: run_image.names.clone() },
+            run_image: RunImage { image: &described, extended: None, reference: &reference, names: run_image.names.clone() },
             previous: self.previous.as_ref(),
             built,
             layers: Folder { root: &layers.root, at: Path::new(LAYERS), parents: Vec::new() },
@@ -254,21 +249,20 @@ impl<'a> Flow<'a> {
             source_date_epoch: self.options.created,
             compression: Compression::Gzip,
         };
-        let known = |diff_id: &_| self.bench.known_layer(diff_id);
-        let exported = export::export(&input, Blobs { sink: &self.bench.store, known: &known })?;
-        for new in exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New) {
-            let layer = exported.image.layers().iter().find(|layer| layer.diff_id == new.diff_id);
-            layer.map(|layer| self.bench.remember_layer(layer)).transpose()?;
-        }
-        Ok(exported)
+        self.bench.export(&input)
     }
 }
 
 impl Made {
-    fn of(exported: Exported, timings: Timings, findings: Vec<Finding>) -> Self {
+    pub(super) fn of(exported: Exported, timings: Timings, findings: Vec<Finding>) -> Self {
         let added = exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New).count();
         Self { reused: exported.layers.len() - added, added, image: exported.image, timings, findings }
     }
+}
+
+/// What the buildpacks say of the function; later labels win.
+pub(super) fn facts(built: &Built) -> Option<Facts> {
+    Facts::from_labels(|key| built.labels.iter().rev().find(|label| label.key == key).map(|label| label.value.as_str()))
 }
 
 /// The diff ID of a buildpack's layer, if it is in the image.

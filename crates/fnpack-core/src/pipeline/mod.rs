@@ -3,6 +3,7 @@
 //! A [`Workbench`] holds what all of them need (store, registry, surroundings, somebody to report to);
 //! each module is one thing that can be made on it.
 
+mod artifact;
 mod build;
 mod builder_folder;
 mod builders;
@@ -15,6 +16,7 @@ mod known_layers;
 mod layers_folder;
 mod leaks;
 mod open_builder;
+mod package;
 mod platform;
 mod registry;
 mod report;
@@ -24,6 +26,7 @@ mod surroundings;
 
 use fnpack_sandbox::OverlayXattr;
 
+pub use artifact::{ArtifactImage, EmbeddedLauncher, build_artifact};
 pub use build::{BuildOptions, Made, Timings, build};
 pub use builder_folder::{BuilderChoice, BuilderFolder, BuilderFolderError, LocalExecutor};
 pub use builders::{BuilderParts, create as create_builder};
@@ -31,6 +34,7 @@ pub use buildpacks::ChoiceError;
 pub use dockerfile::build as build_dockerfile;
 pub use images::FindError;
 pub use leaks::LeakError;
+pub use package::{Packaged, package};
 pub use platform::PlatformError;
 pub use registry::{ConnectError, Registry};
 pub use report::{Report, one_line};
@@ -100,8 +104,15 @@ pub enum PipelineError {
     Build(#[from] crate::lifecycle::build::BuildError),
     #[error(transparent)]
     Export(#[from] crate::lifecycle::export::ExportError),
+    #[error(transparent)]
+    Place(#[from] crate::package::PlaceError),
+    #[error(transparent)]
+    Take(#[from] crate::package::TakeError),
     #[error("cannot prepare the folders of the build")]
     Prepare(#[from] std::io::Error),
+    /// It has no launcher to put into the image.
+    #[error("this fnpack carries the launcher for {own}, and `{run_image}` is for {wanted}")]
+    LauncherTarget { own: Target, run_image: String, wanted: Target },
     /// Its lifecycle is of another age.
     #[error("the builder `{builder}` speaks the Platform APIs {versions}, of which fnpack knows none")]
     NoCommonApi { builder: String, versions: String },

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use fnpack_artifact::Facts;
 use fnpack_sandbox::Overlay;
 
 use super::{PipelineError, Workbench};
 use crate::image::Image;
+use crate::reference::Reference;
 use crate::root::Root;
 use crate::runner::RunnerFacts;
 
@@ -25,13 +27,12 @@ impl Workbench<'_> {
         Ok(labelled.or(self.read_runner(image)?))
     }
 
-    /// What is known of a run image that cannot be looked into, because nothing can be unpacked: by its labels, and by its
-    /// files if they were read before.
+    /// What can be known of a run image without unpacking it: from its labels, or from when it was read before.
     pub(super) fn runner_facts_at_hand(&self, image: &Image) -> RunnerFacts {
         let labelled = RunnerFacts::of_labels(image);
         match self.recorded_runner(image) {
-            Some(recorded) => labelled.or(recorded),
-            None => labelled,
+            Some(recorded) if !labelled.is_complete() => labelled.or(recorded),
+            _ => labelled,
         }
     }
 
@@ -48,7 +49,7 @@ impl Workbench<'_> {
         let snapshot = self.unpack(image)?;
         let overlay = Overlay { lowers: snapshot.lowers().to_vec(), upper: None, xattr: self.xattr };
         let facts = RunnerFacts::read(&Root::from_fd(overlay.view()?), image);
-        self.store.remember(RECORDS, &key, &encode(&facts), &[])?;
+        self.store.remember(RECORDS, &image.digest().hex(), &encode(&facts), &[])?;
         Ok(facts)
     }
 
@@ -58,10 +59,18 @@ impl Workbench<'_> {
         if image.label(BASE_ID).is_none() || image.env(BUILD_USER).is_some() || image.layers().is_empty() {
             return Ok(image);
         }
-        let facts = self.read_runner(&image)?;
-        Ok(image.with_config(|config| {
-            config.config.labels.extend(facts.labels().into_iter().map(|(key, value)| (key.to_owned(), value)));
-        }))
+        Ok(self.read_runner(&image)?.written_to(&image))
+    }
+}
+
+impl RunnerFacts {
+    /// Refuses a function that would not run here; `name` is the function's image.
+    pub(super) fn require_fit(&self, function: &Facts, name: &Reference, run_image: &Reference) -> Result<(), PipelineError> {
+        let misfits = self.fits(function);
+        if misfits.is_empty() {
+            return Ok(());
+        }
+        Err(PipelineError::Misfit { function: name.familiar(), run_image: run_image.familiar(), misfits })
     }
 }
 

@@ -46,9 +46,9 @@ impl Executor {
 /// The executor that the user names, if it works and the command has a use for it; else the strongest that works.
 pub(super) fn choose(asked: ExecutorKind, command: &Command) -> Result<Executor, CommandError> {
     let executor = match (asked, command) {
-        (ExecutorKind::Here, Command::Build(_) | Command::Store(_)) => check_container().map(|()| Executor::Here)?,
-        (ExecutorKind::Host, Command::Build(_) | Command::Store(_)) => Executor::Host,
-        (ExecutorKind::Auto, Command::Build(_) | Command::Store(_)) => strongest(),
+        (ExecutorKind::Here, Command::Build(_) | Command::Package(_) | Command::Store(_)) => check_container().map(|()| Executor::Here)?,
+        (ExecutorKind::Host, Command::Build(_) | Command::Package(_) | Command::Store(_)) => Executor::Host,
+        (ExecutorKind::Auto, Command::Build(_) | Command::Package(_) | Command::Store(_)) => strongest(),
         (ExecutorKind::Here | ExecutorKind::Host, Command::Run(_) | Command::Image(crate::arguments::ImageCommand::Build(_))) => {
             return Err(CommandError::message(Class::Usage, "this command runs in the sandbox only")
                 .hint("leave out `--executor`, and FNPACK_EXECUTOR if it is set"));

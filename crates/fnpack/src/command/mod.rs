@@ -1,5 +1,6 @@
 //! What a user asked for, done: one module a command.
 
+mod artifact;
 mod build;
 mod builder;
 mod completion;
@@ -9,11 +10,14 @@ mod executor;
 mod host_builder;
 mod image;
 mod inspect;
+mod new;
+mod package;
 mod project;
 mod rebase;
 mod run;
 mod session;
 mod signals;
+mod source;
 mod store;
 mod table;
 mod variables;
@@ -31,6 +35,7 @@ pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandErro
     match arguments.command {
         Command::Version => ui.result(&format!("fnpack {}", env!("CARGO_PKG_VERSION"))),
         Command::Completion { shell } => completion::completion(shell, ui),
+        Command::New(new) => new::run(&new, ui)?,
         Command::Manual { folder } => completion::manual(&folder)?,
         Command::Doctor(doctor) => return Ok(doctor::run(&doctor, &arguments.global, ui)),
         command => {
@@ -50,12 +55,17 @@ pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandErro
 
 /// Whether a command works on files of several owners, and so must be root over mapped ids.
 fn needs_ids(command: &Command) -> bool {
-    matches!(command, Command::Build(_) | Command::Run(_) | Command::Image(ImageCommand::Build(_)) | Command::Store(_))
+    match command {
+        Command::Build(arguments) => !artifact::is_named(arguments),
+        Command::Package(_) | Command::Run(_) | Command::Image(ImageCommand::Build(_)) | Command::Store(_) => true,
+        _ => false,
+    }
 }
 
 fn in_session(command: Command, session: &Session<'_>) -> Result<ExitCode, CommandError> {
     match command {
         Command::Build(arguments) => build::run(&arguments, session)?,
+        Command::Package(arguments) => package::run(&arguments, session)?,
         Command::Run(arguments) => return run::run(&arguments, session),
         Command::Rebase(arguments) => rebase::run(&arguments, session)?,
         Command::Inspect(arguments) | Command::Image(ImageCommand::Inspect(arguments)) => inspect::run(&arguments, session)?,
@@ -65,7 +75,7 @@ fn in_session(command: Command, session: &Session<'_>) -> Result<ExitCode, Comma
         Command::Builder(BuilderCommand::Ls { output }) => builder::list(output, session)?,
         Command::Store(StoreCommand::Check { deep }) => store::check(deep, session)?,
         Command::Store(StoreCommand::Gc { dry_run }) => store::collect(dry_run, session)?,
-        Command::Version | Command::Completion { .. } | Command::Manual { .. } | Command::Doctor(_) => {}
+        Command::New(_) | Command::Version | Command::Completion { .. } | Command::Manual { .. } | Command::Doctor(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

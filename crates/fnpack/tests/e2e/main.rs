@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail as tests do, and say why they skip")]
 
+mod artifacts;
 mod bad_input;
 mod custom;
 mod dockerfile;
@@ -14,6 +15,7 @@ mod golang;
 mod help;
 mod here;
 mod images;
+mod instance;
 mod lifecycle;
 mod mishaps;
 mod readme;
@@ -21,3 +23,4 @@ mod rebase;
 mod reproducible;
 mod rootless;
 mod run;
+mod runners;

@@ -44,6 +44,14 @@ pub(super) fn ensure(stacks: &[&EmbeddedStack], target: &Target, session: &Sessi
     Ok(())
 }
 
+/// The image that a stack image is made from, in the store for sure.
+pub(super) fn base(stack: &EmbeddedStack, target: &Target, session: &Session<'_>) -> Result<Reference, CommandError> {
+    let dockerfile = parse::parse(stack.dockerfile).map_err(|error| error.in_file(Path::new(stack.file)))?;
+    let base: Reference = bases(&dockerfile).first().map_or(stack.name, String::as_str).parse()?;
+    require_base(&base, stack, target, session)?;
+    Ok(base)
+}
+
 fn is_stored(name: &Reference, target: &Target, session: &Session<'_>) -> Result<bool, CommandError> {
     Ok(session.bench.store.image(name, target)?.is_some())
 }
