@@ -179,7 +179,7 @@ impl<'a> Flow<'a> {
         let runner = match &options.builder {
             BuilderChoice::Image(_) => bench.runner_facts(&run_image.image)?,
             // Nothing can be mounted where there is no sandbox.
-            BuilderChoice::Folder(_) => bench.runner_facts_at_hand(&run_image.image),
+            BuilderChoice::Folder(_) => bench.runner_facts_without_mounts(&run_image.image),
         };
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
         let site = Site::prepare(bench, options, &builder, &runner)?;
