@@ -11,8 +11,8 @@
 #   PYPI             a mirror of PyPI
 #
 # Debian's Go need not be as new as the functions want: the buildpack lets it fetch the toolchain that go.mod names.
-# Maven is Apache's own, without the libraries that Debian's brings along; uv installs for other Pythons and other C
-# libraries than those here.
+# Maven is Apache's own, pinned by hash: Debian's is 37 packages that move with the archive. uv, from PyPI, finds packages for
+# other Pythons and C libraries than those here.
 
 ARG BASE_IMAGE=debian:trixie-slim
 ARG LANGUAGES="go java python"

@@ -13,6 +13,7 @@ pub mod check;
 pub mod digest;
 pub mod dockerfile;
 pub mod executor;
+pub mod function_mesh;
 pub mod image;
 pub mod inspect;
 pub mod layers;

@@ -111,9 +111,9 @@ impl RunnerImage {
         for entry in self.layers.iter().flatten() {
             let path = folder.join(entry.path);
             match entry.kind {
-                Kind::Folder => std::fs::create_dir_all(path)?,
-                Kind::File(bytes) => std::fs::write(path, bytes)?,
-                Kind::Symlink(target) => std::os::unix::fs::symlink(target, path)?,
+                Kind::Folder => fs_err::create_dir_all(path)?,
+                Kind::File(bytes) => fs_err::write(path, bytes)?,
+                Kind::Symlink(target) => fs_err::os::unix::fs::symlink(target, path)?,
             }
         }
         Ok(())

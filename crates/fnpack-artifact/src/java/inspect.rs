@@ -86,7 +86,8 @@ pub struct JavaArchive {
     classes: Classes,
     /// Of the jar itself, in its order, as class files write them.
     own: Vec<String>,
-    java_release: Option<u16>,
+    /// The highest level, and the first class of it.
+    newest: Option<(u16, String)>,
     nar: Option<Nar>,
     bundled: BTreeSet<String>,
 }
@@ -107,16 +108,16 @@ impl JavaArchive {
     }
 
     fn empty(nar: Option<Nar>) -> Self {
-        Self { classes: Classes::default(), own: Vec::new(), java_release: None, nar, bundled: BTreeSet::new() }
+        Self { classes: Classes::default(), own: Vec::new(), newest: None, nar, bundled: BTreeSet::new() }
     }
 
     fn add<R: Read + Seek>(&mut self, archive: &mut Archive<R>, is_own: bool) -> Result<(), JarError> {
         let entries: Vec<Entry> = archive.entries().iter().filter(|entry| is_class(&entry.name)).cloned().collect();
         for entry in entries {
             let bytes = archive.read(&entry, CLASS_LIMIT)?;
-            self.java_release = self.java_release.max(class_file::java_release(&bytes));
-            // What no Java could load cannot be a function either.
-            let Ok(class) = ClassFile::parse(&bytes) else { continue };
+            self.count_level(class_file::java_release(&bytes), &entry.name);
+            // What no Java could load cannot be a function either, nor what is not where its name says.
+            let Some(class) = ClassFile::parse(&bytes).ok().filter(|class| is_place_of(&entry.name, &class.name)) else { continue };
             if is_own {
                 self.bundled.extend(provided_package(&entry.name));
                 self.own.push(class.name.clone());
@@ -124,6 +125,13 @@ impl JavaArchive {
             self.classes.add(class);
         }
         Ok(())
+    }
+
+    fn count_level(&mut self, release: Option<u16>, entry: &str) {
+        let is_newer = |release: &u16| self.newest.as_ref().is_none_or(|(newest, _)| newest < release);
+        if let Some(release) = release.filter(is_newer) {
+            self.newest = Some((release, entry.trim_end_matches(".class").replace('/', ".")));
+        }
     }
 
     /// The jars in a NAR, where its own classes may be too.
@@ -140,8 +148,7 @@ impl JavaArchive {
     /// counts only where nothing implements an interface of Pulsar: most are helpers.
     pub fn functions(&self) -> Vec<FunctionClass> {
         let all: Vec<FunctionClass> = self.own.iter().filter_map(|name| self.look_at(name).ok()).collect();
-        let of_pulsar: Vec<FunctionClass> =
-            all.iter().filter(|function| function.interface != Interface::JavaFunction).cloned().collect();
+        let of_pulsar: Vec<FunctionClass> = all.iter().filter(|function| function.interface != Interface::JavaFunction).cloned().collect();
         if of_pulsar.is_empty() { all } else { of_pulsar }
     }
 
@@ -190,7 +197,13 @@ impl JavaArchive {
     /// The Java feature release that its highest class file needs, those of its libraries too. What newer Javas find
     /// in a multi-release jar is not counted.
     pub fn java_release(&self) -> Option<u16> {
-        self.java_release
+        self.newest.as_ref().map(|(release, _)| *release)
+    }
+
+    /// A class that needs it, and whether it is the jar's own.
+    pub fn newest_class(&self) -> Option<(&str, bool)> {
+        let (_, class) = self.newest.as_ref()?;
+        Some((class, self.own.contains(&class.replace('.', "/"))))
     }
 
     /// What makes it a NAR, if it is one.
@@ -210,7 +223,7 @@ impl JavaArchive {
             input_type: Some(function.input_type.clone()),
             output_type: Some(function.output_type.clone()),
             window: Some(function.interface == Interface::WindowFunction),
-            java_release: self.java_release,
+            java_release: self.java_release(),
             ..Facts::new(Language::Java, artifact)
         }
     }
@@ -219,6 +232,11 @@ impl JavaArchive {
 /// Module descriptors have the level of the module system, not of the code.
 fn is_class(name: &str) -> bool {
     name.ends_with(".class") && !name.starts_with("META-INF/versions/") && !name.ends_with("module-info.class")
+}
+
+/// Loaders look nowhere else; jars that start by themselves keep classes in a folder.
+fn is_place_of(entry: &str, class: &str) -> bool {
+    entry.strip_suffix(".class") == Some(class)
 }
 
 impl fmt::Display for FunctionClass {

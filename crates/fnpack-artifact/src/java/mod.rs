@@ -3,6 +3,7 @@
 
 mod archive;
 mod class_file;
+mod compare;
 mod hierarchy;
 mod inspect;
 mod manifest;
@@ -12,6 +13,7 @@ mod rewrite;
 mod signature;
 
 pub use archive::JarError;
+pub use compare::{bundles, is_union};
 pub use hierarchy::Interface;
 pub use inspect::{FunctionClass, JavaArchive, Unusable};
 pub use nar::Nar;

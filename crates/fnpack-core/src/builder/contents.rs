@@ -76,6 +76,11 @@ pub enum ContentsError {
     },
 }
 
+/// What a buildpack's files are, names and x bits included: that of its layer in a builder.
+pub fn module_digest(module: &Module) -> Result<DiffId> {
+    buildpack(module)?.diff_id()
+}
+
 /// Puts a buildpack's folder below `root`, as it would be in a builder made with it.
 pub fn place_module(module: &Module, root: &Root) -> Result<()> {
     let id = module.buildpack.module();
@@ -221,6 +226,7 @@ pub(super) fn lifecycle(bundle: &LifecycleBundle) -> LayerPlan<'_> {
         match file {
             LifecycleFile::Program(bytes) => plan.file(path, 0o755, &**bytes),
             LifecycleFile::Link(target) => plan.symlink(path, target),
+            LifecycleFile::Document(text) => plan.file(path, 0o644, text.as_bytes()),
         }
     });
     plan.symlink("/lifecycle", "/cnb/lifecycle")

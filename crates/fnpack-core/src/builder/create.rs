@@ -71,6 +71,8 @@ pub enum LifecycleFile {
     Program(std::borrow::Cow<'static, [u8]>),
     /// A symlink to another file there.
     Link(String),
+    /// A text.
+    Document(String),
 }
 
 /// A new builder.
@@ -113,6 +115,7 @@ impl fmt::Debug for LifecycleFile {
         match self {
             Self::Program(bytes) => write!(formatter, "Program({} bytes)", bytes.len()),
             Self::Link(target) => write!(formatter, "Link({target})"),
+            Self::Document(text) => write!(formatter, "Document({text:?})"),
         }
     }
 }

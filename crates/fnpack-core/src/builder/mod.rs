@@ -22,7 +22,7 @@ pub use build_env::{BuildEnv, EnvRule};
 pub use builder_toml::{BuilderToml, BuilderTomlError, BuilderTomlWarning, LifecycleSource, ModuleSource, RunImageSource};
 pub use buildpack_toml::{BuildpackToml, BuildpackTomlError};
 pub use check::{CheckError, Ground, check_module};
-pub use contents::{ContentsError, Output, place_module};
+pub use contents::{ContentsError, Output, module_digest, place_module};
 pub use create::{CreateError, CreateInput, CreateWarning, Created, LifecycleBundle, LifecycleFile, Module, create};
 pub use description::{BuilderDescription, DescriptionError, User};
 pub use document::{DocumentError, Fault};

@@ -13,6 +13,7 @@ use crate::builder::{
     self, BuilderDescription, CheckError, ContentsError, CreateWarning, Ground, LoadError, Module, ModuleId, ModuleSource, Order,
     OrderEntry, OrderGroup,
 };
+use crate::digest::DiffId;
 use crate::image::Image;
 use crate::lifecycle::api::BuildpackApi;
 use crate::project::{BuildpackChoice, BuildpackPlace, BuildpackSource, InlineBuildpack, module_id};
@@ -59,8 +60,8 @@ pub enum ChoiceError {
     /// The builder's order more than once.
     #[error("the builder's own buildpacks are asked for twice")]
     OrderTwice,
-    /// The same buildpack from two places.
-    #[error("buildpack `{module}` is asked for from two places, `{first}` and `{second}`")]
+    /// Two buildpacks of one name.
+    #[error("buildpack `{module}` is asked for from two places that differ, `{first}` and `{second}`")]
     GivenTwice {
         /// The buildpack.
         module: ModuleId,
@@ -94,7 +95,7 @@ pub enum ChoiceError {
 pub(super) struct ChosenBuildpacks {
     /// The groups to try.
     pub(super) order: Order,
-    /// What they are, for what must not be mixed with other buildpacks of these names.
+    /// What they are, for what must not be mixed with other buildpacks of these names: id and contents of each.
     pub(super) identity: Vec<String>,
     /// Whether one of them stands in for a buildpack of the builder.
     pub(super) replaces: bool,
@@ -131,8 +132,9 @@ impl ChosenBuildpacks {
         let order = gathering.order(choice)?;
         let modules = distinct(gathering.modules)?;
         let mut chosen = Self { order, identity: Vec::new(), replaces: false, scratch: None };
-        for module in &modules {
+        for (module, digest) in &modules {
             chosen.place(module, &root.sub("root")?, bench, host)?;
+            chosen.identity.push(format!("{} {digest}", module.buildpack.module()));
         }
         chosen.scratch = (!modules.is_empty()).then_some(scratch);
         Ok(chosen)
@@ -157,7 +159,6 @@ impl ChosenBuildpacks {
             bench.report.detail(&warning.to_string());
         }
         bench.report.detail(&format!("buildpack {id} from {}", module.location));
-        self.identity.push(format!("{id} {}", module.location));
         Ok(())
     }
 }
@@ -290,15 +291,15 @@ fn spliced(parts: impl Iterator<Item = Part>, own: &Order) -> Result<Order> {
     Ok(groups)
 }
 
-/// The same folder may be asked for twice, two buildpacks of one name may not.
-fn distinct(modules: Vec<Module>) -> Result<Vec<Module>> {
-    let mut kept: Vec<Module> = Vec::new();
+/// The same buildpack may be asked for twice, two buildpacks of one name may not. Each with the digest of its contents.
+fn distinct(modules: Vec<Module>) -> Result<Vec<(Module, DiffId)>> {
+    let mut kept: Vec<(Module, DiffId)> = Vec::new();
     for module in modules {
-        let id = module.buildpack.module();
-        match kept.iter().find(|known| known.buildpack.module() == id) {
-            None => kept.push(module),
-            Some(known) if known.location == module.location => {}
-            Some(known) => {
+        let (id, digest) = (module.buildpack.module(), builder::module_digest(&module)?);
+        match kept.iter().find(|(known, _)| known.buildpack.module() == id) {
+            None => kept.push((module, digest)),
+            Some((_, known)) if *known == digest => {}
+            Some((known, _)) => {
                 return Err(ChoiceError::GivenTwice { module: id, first: known.location.clone(), second: module.location });
             }
         }

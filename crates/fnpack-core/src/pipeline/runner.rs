@@ -58,10 +58,7 @@ impl Workbench<'_> {
         if image.label(BASE_ID).is_none() || image.env(BUILD_USER).is_some() || image.layers().is_empty() {
             return Ok(image);
         }
-        let facts = self.read_runner(&image)?;
-        Ok(image.with_config(|config| {
-            config.config.labels.extend(facts.labels().into_iter().map(|(key, value)| (key.to_owned(), value)));
-        }))
+        Ok(self.read_runner(&image)?.written_to(&image))
     }
 }
 

@@ -55,6 +55,11 @@ impl Surroundings {
         mounts
     }
 
+    /// Where a step that has a network finds the bundle of trusted certificates, if the machine has one.
+    pub fn certificates_inside(&self) -> Option<&'static str> {
+        self.certificates.is_some().then_some(CERTIFICATES)
+    }
+
     /// The variables that tell tools of the certificates, `mounted` or where they are on this machine; empty without a
     /// bundle or a network.
     pub(super) fn certificate_variables(&self, network: Network, mounted: bool) -> Vec<(String, String)> {

@@ -137,6 +137,13 @@ impl RunnerFacts {
         known.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
     }
 
+    /// The image with labels that say what is known.
+    #[must_use]
+    pub fn written_to(&self, image: &Image) -> Image {
+        let labels = self.labels().into_iter().map(|(key, value)| (key.to_owned(), value));
+        image.with_config(|config| config.config.labels.extend(labels))
+    }
+
     /// Variables by which buildpacks learn what to build for.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let known = [

@@ -16,12 +16,12 @@ fn read(folder: &Path, env: &[&str]) -> RunnerFacts {
     RunnerFacts::read(&Root::open(folder).unwrap(), &image(&[], env))
 }
 
-fn languages(names: &[Language]) -> Option<BTreeSet<Language>> {
-    Some(names.iter().copied().collect())
+fn languages(names: &[Language]) -> BTreeSet<Language> {
+    names.iter().copied().collect()
 }
 
-fn libc(text: &str) -> Option<Libc> {
-    Some(Libc::parse(text))
+fn libc(text: &str) -> Libc {
+    Libc::parse(text)
 }
 
 /// A root file system of these files; one whose contents begin with `->` is a symlink.
@@ -42,13 +42,13 @@ fn tree(files: &[(&str, &str)]) -> TempDir {
 fn published_runners_are_read() {
     let alpine = Some(Distro { name: "alpine".into(), version: "3.21.3".into() });
     let common =
-        || RunnerFacts { libc: libc("musl 1.2.5"), distro: alpine.clone(), ..RunnerFacts::unknown("linux/amd64".parse().unwrap()) };
+        || RunnerFacts { libc: Some(libc("musl 1.2.5")), distro: alpine.clone(), ..RunnerFacts::unknown("linux/amd64".parse().unwrap()) };
     for (runner, expected) in [
-        (RunnerImage::published_go(), RunnerFacts { languages: languages(&[Language::Go]), ..common() }),
+        (RunnerImage::published_go(), RunnerFacts { languages: Some(languages(&[Language::Go])), ..common() }),
         (
             RunnerImage::published_java(),
             RunnerFacts {
-                languages: languages(&[Language::Go, Language::Java]),
+                languages: Some(languages(&[Language::Go, Language::Java])),
                 java: Some(21),
                 pulsar: Some("4.0.5.2".into()),
                 ..common()
@@ -56,7 +56,7 @@ fn published_runners_are_read() {
         ),
         (
             RunnerImage::published_python(),
-            RunnerFacts { languages: languages(&[Language::Go, Language::Python]), python: Some("3.12".into()), ..common() },
+            RunnerFacts { languages: Some(languages(&[Language::Go, Language::Python])), python: Some("3.12".into()), ..common() },
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -77,7 +77,7 @@ fn debian_is_read_by_its_own_files() {
         ("bin", "->usr/bin"),
         ("lib", "->usr/lib"),
         ("usr/lib/x86_64-linux-gnu/libc.so.6", "\u{7f}ELF GNU C Library (Debian GLIBC 2.41-12) stable release version 2.41.\nCopyright"),
-        ("usr/lib/ld-musl-x86_64.so.1", "\0001.2.5\0"),
+        ("usr/lib/ld-musl-x86_64.so.1", "\u{0}1.2.5\u{0}"),
         ("etc/os-release", "ID=debian\nVERSION_ID=\"13\"\n"),
         ("usr/bin/java", "->/etc/alternatives/java"),
         ("etc/alternatives/java", "->/usr/lib/jvm/java-8/jre/bin/java"),
@@ -88,8 +88,8 @@ fn debian_is_read_by_its_own_files() {
         ("var/lib/dpkg/status", status),
     ]);
     let facts = read(folder.path(), &["PATH=/opt/python/bin:relative:/usr/bin"]);
-    assert_eq!((facts.java, facts.python.as_deref(), facts.libc.clone()), (Some(8), Some("3.11"), libc("glibc 2.41")));
-    assert_eq!(facts.languages, languages(&[Language::Go]), "java and python without Pulsar's instances start no function");
+    assert_eq!((facts.java, facts.python.as_deref(), facts.libc.clone()), (Some(8), Some("3.11"), Some(libc("glibc 2.41"))));
+    assert_eq!(facts.languages, Some(languages(&[Language::Go])), "java and python without Pulsar's instances start no function");
     assert_eq!(facts.packages, Some(vec!["bash=5.2-3".to_owned(), "zlib1g=1:1.3-1".to_owned()]));
 }
 
@@ -108,7 +108,7 @@ fn hostile_files_count_as_not_there() {
     ]);
     fs_err::create_dir_all(folder.path().join("pulsar/instances/java-instance.jar")).unwrap();
     let facts = read(folder.path(), &["PATH=::/bin:/\u{0}"]);
-    assert_eq!((facts.languages, facts.java, facts.python, facts.distro), (languages(&[]), None, None, None));
+    assert_eq!((facts.languages, facts.java, facts.python, facts.distro), (Some(languages(&[])), None, None, None));
     assert_eq!(facts.packages, Some(vec![]));
 }
 
@@ -124,18 +124,18 @@ fn labels_read_back_and_win_over_files() {
     let labelled = RunnerFacts::of_labels(&image(&[(JAVA, "17"), (LIBC, "glibc"), (LANGUAGE, "java cobol"), (PYTHON, " ")], &[]));
     assert!(!labelled.is_complete(), "the distribution is not known");
     let both = labelled.or(read);
-    assert_eq!((both.java, both.libc, both.python), (Some(17), libc("glibc"), None));
-    assert_eq!((both.languages, both.distro.map(|distro| distro.name)), (languages(&[Language::Java]), Some("alpine".into())));
+    assert_eq!((both.java, both.libc, both.python), (Some(17), Some(libc("glibc")), None));
+    assert_eq!((both.languages, both.distro.map(|distro| distro.name)), (Some(languages(&[Language::Java])), Some("alpine".into())));
 }
 
 #[test]
 fn no_language_is_kept_apart_from_not_known() {
     let folder = tempfile::tempdir().unwrap();
     let facts = read(folder.path(), &[]);
-    assert_eq!(facts.languages, languages(&[]));
+    assert_eq!(facts.languages, Some(languages(&[])));
     let labels = facts.labels();
     let labels: Vec<(&str, &str)> = labels.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    assert_eq!(RunnerFacts::of_labels(&image(&labels, &[])).languages, languages(&[]));
+    assert_eq!(RunnerFacts::of_labels(&image(&labels, &[])).languages, Some(languages(&[])));
     assert_eq!(RunnerFacts::of_labels(&image(&[], &[])).languages, None);
 }
 

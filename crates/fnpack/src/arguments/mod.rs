@@ -3,6 +3,7 @@
 mod buildpacks;
 mod image;
 mod package;
+mod run;
 mod source;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use fnpack_core::target::Target;
 pub(crate) use buildpacks::BuildpackArguments;
 pub(crate) use image::{ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, SaveArguments};
 pub(crate) use package::{LanguageArgument, NewArguments, PackageArguments};
+pub(crate) use run::{FunctionArguments, PlatformKind, RunArguments};
 pub(crate) use source::SourceArguments;
 
 /// Package Apache Pulsar functions: source to function image, without a daemon, root or a registry
@@ -91,9 +93,9 @@ pub(crate) enum Command {
         mut_arg("run_image", |name| name.help("Runner that the package is for, instead of the builder's"))
     )]
     Package(Box<PackageArguments>),
-    /// Start an image's process in the sandbox
-    #[command(after_help = RUN_EXAMPLES)]
-    Run(RunArguments),
+    /// Run a function, or an image's process, in the sandbox
+    #[command(after_help = run::EXAMPLES)]
+    Run(Box<RunArguments>),
     /// Put a function image on another run image, without building
     #[command(after_help = REBASE_EXAMPLES)]
     Rebase(RebaseArguments),
@@ -170,37 +172,6 @@ impl From<NetworkKind> for Network {
             NetworkKind::None => Self::None,
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RunArguments {
-    /// Image to start
-    #[arg(value_name = "IMAGE")]
-    pub(crate) image: Reference,
-    /// Start the image's own process, as `docker run` does
-    #[arg(long, required = true)]
-    pub(crate) raw: bool,
-    /// Program instead of the image's entrypoint
-    #[arg(long, value_name = "PROGRAM")]
-    pub(crate) entrypoint: Option<String>,
-    /// User instead of the image's
-    #[arg(short, long, value_name = "USER[:GROUP]")]
-    pub(crate) user: Option<String>,
-    /// Folder to start in instead of the image's
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) workdir: Option<PathBuf>,
-    /// Variable for the process; NAME alone takes the value from here
-    #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
-    pub(crate) env: Vec<String>,
-    /// Folder of this machine that the process sees, read-only unless `:rw`
-    #[arg(long = "volume", value_name = "HERE:THERE[:ro|rw]")]
-    pub(crate) volumes: Vec<String>,
-    /// Network of the process
-    #[arg(long, value_name = "KIND", default_value = "host")]
-    pub(crate) network: NetworkKind,
-    /// Arguments for the process
-    #[arg(last = true, value_name = "ARGS")]
-    pub(crate) arguments: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -318,11 +289,6 @@ Examples:
   fnpack build my-function -b from=builder -b ./my-buildpack # a buildpack of your own after the builder's
   fnpack build my-function -e BP_GO_TARGETS=./cmd/orders    # one of several main packages
   fnpack build my-function --volume ./proxy:/goproxy -e GOPROXY=file:///goproxy";
-
-const RUN_EXAMPLES: &str = "\
-Examples:
-  fnpack run --raw my-function
-  fnpack run --raw my-function --entrypoint bash -- -c 'ls -l /pulsar/function'";
 
 const REBASE_EXAMPLES: &str = "\
 Examples:

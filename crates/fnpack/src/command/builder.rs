@@ -42,7 +42,7 @@ pub(super) fn lifecycle() -> LifecycleBundle {
     let mut files = vec![("lifecycle".to_owned(), program(embedded::LIFECYCLE)), ("launcher".to_owned(), program(embedded::LAUNCHER))];
     files.extend(PHASES.iter().map(|phase| ((*phase).to_owned(), LifecycleFile::Link("lifecycle".to_owned()))));
     // Inside of the builder's container nobody can read its labels.
-    files.push(("lifecycle.toml".to_owned(), LifecycleFile::Program(Cow::Owned(descriptor().to_toml().into_bytes()))));
+    files.push(("lifecycle.toml".to_owned(), LifecycleFile::Document(descriptor().to_toml())));
     LifecycleBundle { version: env!("CARGO_PKG_VERSION").to_owned(), apis: apis(), target: embedded::target(), files }
 }
 

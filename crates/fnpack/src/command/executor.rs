@@ -24,12 +24,21 @@ pub(crate) enum Executor {
 }
 
 impl Executor {
+    /// What users call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Here => "here",
+            Self::Host => "host",
+        }
+    }
+
     /// How builds are introduced.
     pub(super) fn described(self) -> &'static str {
         match self {
             Self::Sandbox => "in the sandbox",
-            Self::Here => "here, in this container",
-            Self::Host => "on this host, not isolated",
+            Self::Here => "as plain processes",
+            Self::Host => "as plain processes of this machine: not isolated",
         }
     }
 }

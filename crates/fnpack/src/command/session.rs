@@ -27,6 +27,7 @@ pub(super) struct Session<'a> {
     pub(super) ui: &'a Ui,
     /// How the commands of builds are run.
     pub(super) executor: Executor,
+    pub(super) settings: Settings,
     pub(super) bench: Workbench<'a>,
 }
 
@@ -54,7 +55,8 @@ impl<'a> Session<'a> {
         let surroundings =
             Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates.clone(), proxy: settings.proxy.clone() };
         let transfers = Arc::new(Transfers::new(ui.clone()));
-        let registry = (!global.offline).then(|| Registry::new(move || connect(&settings, transfers.clone())));
+        let of_registry = settings.clone();
+        let registry = (!global.offline).then(|| Registry::new(move || connect(&of_registry, transfers.clone())));
         let bench = Workbench {
             store,
             registry,
@@ -64,7 +66,7 @@ impl<'a> Session<'a> {
             target: Target::of_this_program(),
             report: ui,
         };
-        Ok(Self { ui, executor, bench })
+        Ok(Self { ui, executor, settings, bench })
     }
 
     /// An image of the store.

@@ -5,6 +5,7 @@
 
 mod builder;
 mod dockerfile;
+mod function;
 mod image;
 mod layer;
 mod lifecycle;
@@ -12,6 +13,7 @@ mod machine;
 mod package;
 mod pipeline;
 mod project;
+mod pulsar;
 mod registry;
 mod store;
 

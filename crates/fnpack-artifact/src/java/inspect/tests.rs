@@ -79,14 +79,14 @@ fn function_of_a_name_or_why_not() {
 fn read_looks_for_superclasses_in_libraries() {
     let object = "Ljava/lang/Object;";
     let base = ClassSource::new("lib/Base").signature(&format!("<T:{object}>{object}L{FUNCTION}<TT;[B>;")).major(65);
-    let (_function_folder, function) =
-        write(&[ClassSource::new("x/F").extends("lib/Base").signature("Llib/Base<Ljava/lang/Long;>;")], &[]);
+    let (_function_folder, function) = write(&[ClassSource::new("x/F").extends("lib/Base").signature("Llib/Base<Ljava/lang/Long;>;")], &[]);
     let (_library_folder, library) = write(&[base, ClassSource::function("lib/NotMine")], &[]);
     assert_eq!(names(&JavaArchive::read(&function, &[]).unwrap()), [""; 0]);
     let archive = JavaArchive::read(&function, &[library]).unwrap();
     let found = archive.functions();
     assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["x.F (java.lang.Long to [B)"]);
     assert_eq!((archive.java_release(), archive.class_count()), (Some(21), 1));
+    assert_eq!(archive.newest_class(), Some(("lib.Base", false)));
     let facts = archive.facts(&found[0], "/pulsar/function/function.jar");
     assert_eq!((facts.class_name.as_deref(), facts.window, facts.java_release), (Some("x.F"), Some(false), Some(21)));
 }
@@ -100,6 +100,14 @@ fn read_leaves_out_what_newer_javas_find() {
     );
     let archive = JavaArchive::read(&path, &[]).unwrap();
     assert_eq!((archive.java_release(), names(&archive)), (Some(11), vec!["x.A".to_owned()]));
+    assert_eq!(archive.newest_class(), Some(("x.Damaged", false)));
+}
+
+#[test]
+fn functions_are_where_loaders_look() {
+    let (_folder, path) = write(&[], &[("BOOT-INF/classes/x/A.class", &ClassSource::function("x/A").bytes())]);
+    let archive = JavaArchive::read(&path, &[]).unwrap();
+    assert_eq!((archive.class_count(), names(&archive)), (0, vec![]));
 }
 
 #[test]

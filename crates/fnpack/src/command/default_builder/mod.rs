@@ -54,14 +54,17 @@ pub(super) fn choose(wanted: &Wanted<'_>, session: &Session<'_>) -> Result<Chose
         None => of_source(wanted.source)?,
     };
     let name: Reference = builder.name.parse()?;
-    let (runner, run_image) = runner(builder, wanted, session)?;
-    ensure(builder, &name, wanted.target, session)?;
-    if let Some(runner) = runner
-        && names_run_image(&name, runner.name, wanted.target, session)?
-    {
-        stack::ensure(&[runner], wanted.target, session)?;
+    // A runner that the user names stands for the default one, which is not made then: its base may be a large download.
+    let runner = if wanted.run_image.is_none() { runner(builder, wanted.source, session) } else { None };
+    if session.bench.store.image(&name, wanted.target)?.is_none() {
+        make(builder, runner, wanted.target, session)?;
     }
-    Ok(Chosen { builder: name, run_image })
+    let runner = match runner {
+        Some(runner) if names_run_image(&name, runner.name, wanted.target, session)? => runner,
+        _ => return Ok(Chosen { builder: name, run_image: wanted.run_image.cloned() }),
+    };
+    stack::ensure(&[runner], wanted.target, session)?;
+    Ok(Chosen { builder: name, run_image: Some(runner.name.parse()?).filter(|_| builder.run_stacks.len() > 1) })
 }
 
 /// The run image of a finished function: the default runner of its language, if it is in the store, else the published
@@ -81,29 +84,21 @@ fn carried(name: &Reference) -> Option<&'static DefaultBuilder> {
     DEFAULT_BUILDERS.iter().chain([&FUNCTION_BUILDER]).find(same)
 }
 
-type Runner = (Option<&'static EmbeddedStack>, Option<Reference>);
-
-/// The runner to make if it is missing, and the run image to name to the build. A runner that the user names stands for
-/// itself: the default one is not made then, which may cost a large download.
-fn runner(builder: &'static DefaultBuilder, wanted: &Wanted<'_>, session: &Session<'_>) -> Result<Runner, CommandError> {
-    if let Some(named) = wanted.run_image {
-        return Ok((None, Some(named.clone())));
+/// The runner of the builder's language; of several, that of the source's.
+fn runner(builder: &'static DefaultBuilder, source: &Source, session: &Session<'_>) -> Option<&'static EmbeddedStack> {
+    if builder.run_stacks.len() < 2 {
+        return builder.run_stacks.first();
     }
-    if let [only] = builder.run_stacks {
-        return Ok((Some(only), None));
-    }
-    // A builder for several languages has a runner for each.
-    let found = language::found(wanted.source);
+    let found = language::found(source);
     if found.len() > 1 {
         session.ui.warning(&format!(
-            "{} has the files of several languages ({}); the first group of {} that accepts it builds it, `--builder` names one",
-            wanted.source.path().display(),
+            "`{}` has the files of several languages ({}): the first group of {} that accepts it builds it; `--builder` names one",
+            source.path().display(),
             found.iter().map(Found::to_string).collect::<Vec<_>>().join("; "),
             builder.name,
         ));
     }
-    let runner = found.first().and_then(|found| found.builder.run_stacks.first());
-    Ok((runner, runner.map(|runner| runner.name.parse()).transpose()?))
+    found.first().and_then(|found| found.builder.run_stacks.first()).or(builder.run_stacks.first())
 }
 
 /// Whether the builder, which may be the user's own under the default's name, uses this run image.
@@ -114,13 +109,11 @@ fn names_run_image(builder: &Reference, runner: &str, target: &Target, session: 
     Ok(images.iter().any(|entry| entry.image.parse::<Reference>().is_ok_and(|name| name == runner)))
 }
 
-/// Makes the builder of what fnpack carries, if it is not in the store. Says first what it will take.
-fn ensure(builder: &DefaultBuilder, name: &Reference, target: &Target, session: &Session<'_>) -> Result<(), CommandError> {
-    if session.bench.store.image(name, target)?.is_some() {
-        return Ok(());
-    }
+/// Makes a builder of what fnpack carries, and the runner that its build will ask for. Says first what it will take.
+fn make(builder: &DefaultBuilder, runner: Option<&EmbeddedStack>, target: &Target, session: &Session<'_>) -> Result<(), CommandError> {
     session.ui.step(&format!("the builder {} for {} is not in the store; making it, once", builder.name, builder.languages));
-    stack::ensure(&[&builder.build_stack], target, session)?;
+    let stacks: Vec<&EmbeddedStack> = std::iter::once(&builder.build_stack).chain(runner).collect();
+    stack::ensure(&stacks, target, session)?;
     let scratch = session.bench.store.scratch()?;
     let config = BuilderToml::parse("builder.toml", builder.builder_toml, Path::new("/"))?;
     let modules = builder.buildpacks.iter().map(|buildpack| module(buildpack, scratch.path())).collect::<Result<_, _>>()?;
@@ -131,7 +124,7 @@ fn ensure(builder: &DefaultBuilder, name: &Reference, target: &Target, session: 
         lifecycle: &lifecycle(),
         version: env!("CARGO_PKG_VERSION"),
     };
-    pipeline::create_builder(&session.bench, parts, name, target)?;
+    pipeline::create_builder(&session.bench, parts, &builder.name.parse()?, target)?;
     session.ui.progress_done();
     Ok(())
 }
