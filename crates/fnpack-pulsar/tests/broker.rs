@@ -86,6 +86,8 @@ fn standalone_serves_messages_packages_and_functions() {
     let Some(distribution) = distribution() else { return };
     let folder = tempfile::tempdir().unwrap();
     let options = StandaloneOptions { functions_worker: true, ..options(distribution, folder.path()) };
+    // Once for the cache; the start is one from prepared classes then.
+    assert!(Standalone::prepare(&options).unwrap());
     let pulsar = Standalone::start(&options).unwrap();
     assert!(pulsar.runs_java_functions() && pulsar.log().exists());
 

@@ -10,6 +10,7 @@
 //!     conf/         as in the source release
 //!     instances/    java-instance/ python-instance/ java-instance.jar
 //!     complete      the mark of a whole folder, written last
+//!     classes-java-17.0.15.jsa   classes ready to run, if a standalone was prepared with that Java
 //! ```
 
 mod artifact;
@@ -117,6 +118,13 @@ impl Distribution {
 
     pub(crate) fn python_instance(&self) -> PathBuf {
         self.folder.join("instances/python-instance/python_instance_main.py")
+    }
+
+    /// Where the classes of a Java of this version are kept in the form that starts faster.
+    pub(crate) fn class_archive(&self, java_version: &str) -> PathBuf {
+        let clean: String =
+            java_version.chars().map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' }).collect();
+        self.folder.join(format!("classes-java-{clean}.jsa"))
     }
 
     /// The jar that runs Java functions, made with the first Java that has a compiler; `None` if this has none.
