@@ -1,5 +1,6 @@
 //! Topics, tenants and namespaces, as far as functions need them.
 
+use super::name::part;
 use super::{Admin, AdminError, Content};
 
 impl Admin {
@@ -25,11 +26,13 @@ impl Admin {
 
     /// Whether the tenant exists.
     pub fn tenant_exists(&self, tenant: &str) -> Result<bool, AdminError> {
+        let tenant = part("tenant", tenant)?;
         Ok(self.find::<serde_json::Value>(&format!("/admin/v2/tenants/{tenant}"))?.is_some())
     }
 
     /// Whether the namespace exists.
     pub fn namespace_exists(&self, tenant: &str, namespace: &str) -> Result<bool, AdminError> {
+        let (tenant, namespace) = (part("tenant", tenant)?, part("namespace", namespace)?);
         Ok(self.find::<serde_json::Value>(&format!("/admin/v2/namespaces/{tenant}/{namespace}"))?.is_some())
     }
 }

@@ -72,7 +72,8 @@ pub struct Distribution {
 impl Distribution {
     /// Finds the distribution in a cache folder; `None` if it has to be fetched.
     pub fn find(cache: &Path) -> Option<Self> {
-        let folder = cache.join(format!("pulsar-{VERSION}"));
+        // Pulsar runs in another folder.
+        let folder = std::path::absolute(cache).ok()?.join(format!("pulsar-{VERSION}"));
         folder.join(COMPLETE).exists().then_some(Self { folder })
     }
 
@@ -81,11 +82,12 @@ impl Distribution {
         if let Some(distribution) = Self::find(cache) {
             return Ok(distribution);
         }
+        let cache = std::path::absolute(cache).map_err(DistributionError::file("find", cache))?;
         let folder = cache.join(format!("pulsar-{VERSION}"));
         let libraries = folder.join("lib");
         fs_err::create_dir_all(&libraries).map_err(DistributionError::file("create", &libraries))?;
         let _lock = lock(&folder)?;
-        if let Some(distribution) = Self::find(cache) {
+        if let Some(distribution) = Self::find(&cache) {
             return Ok(distribution);
         }
         let repository = options.repository.trim_end_matches('/');

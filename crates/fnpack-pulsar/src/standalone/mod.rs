@@ -119,21 +119,27 @@ impl Standalone {
     }
 
     fn launch(options: &StandaloneOptions, prepared: impl FnOnce(Option<PathBuf>) -> Preparation) -> Result<Self, StandaloneError> {
+        let options = &StandaloneOptions { java: program(&options.java)?, ..options.clone() };
         let failed = |source| StandaloneError::Distribution { source };
         let java_instance =
             if options.functions_worker { options.distribution.java_instance(&options.java).map_err(failed)? } else { None };
         let preparation = prepared(java_instance);
         let folder = Place::make(&options.folder)?;
-        let mut tries = 1;
-        loop {
-            let (result, port_is_taken) = run(options, folder.path(), &preparation);
-            if result.is_err() && port_is_taken && tries < MOST_TRIES {
-                tries += 1;
-                continue;
+        let is_new = ports::is_new(folder.path());
+        for _ in 1..MOST_TRIES {
+            match run(options, folder.path(), &preparation) {
+                (Err(_), true) if is_new => ports::forget(folder.path())?,
+                (Err(_), true) => {}
+                (started, _) => return Self::of(started, folder, &preparation),
             }
-            let (process, endpoint) = result?;
-            return Ok(Self { process, folder, endpoint, runs_java_functions: preparation.java_instance.is_some() });
         }
+        let (started, _) = run(options, folder.path(), &preparation);
+        Self::of(started, folder, &preparation)
+    }
+
+    fn of(started: Started, folder: Place, preparation: &Preparation) -> Result<Self, StandaloneError> {
+        let (process, endpoint) = started?;
+        Ok(Self { process, folder, endpoint, runs_java_functions: preparation.java_instance.is_some() })
     }
 
     /// Where it answers.
@@ -179,6 +185,7 @@ impl Place {
     fn make(folder: &Folder) -> Result<Self, StandaloneError> {
         match folder {
             Folder::Temporary(parent) => {
+                let parent = &std::path::absolute(parent).map_err(StandaloneError::file("find", parent))?;
                 let folder = tempfile::Builder::new().prefix("pulsar-").tempdir_in(parent);
                 folder.map(Self::Temporary).map_err(StandaloneError::file("create a folder in", parent))
             }
@@ -197,6 +204,14 @@ impl Place {
     }
 }
 
+/// A path is made absolute, since Pulsar runs in another folder; a name is for the search path.
+fn program(java: &Path) -> Result<PathBuf, StandaloneError> {
+    if java.components().count() == 1 && !java.has_root() {
+        return Ok(java.to_owned());
+    }
+    std::path::absolute(java).map_err(StandaloneError::file("find", java))
+}
+
 fn log_file(folder: &Path) -> PathBuf {
     folder.join("logs/standalone.log")
 }
@@ -207,7 +222,7 @@ type Started = Result<(ServerProcess, Endpoint), StandaloneError>;
 fn run(options: &StandaloneOptions, folder: &Path, preparation: &Preparation) -> (Started, bool) {
     let mut port_is_taken = false;
     let started = (|| {
-        let ports = Ports::choose().map_err(StandaloneError::system("find free ports"))?;
+        let ports = Ports::choose(folder)?;
         let site = Site::prepare(folder, options, ports)?;
         let path = log_file(folder);
         let file = File::create(&path).map_err(StandaloneError::file("create", &path))?;
