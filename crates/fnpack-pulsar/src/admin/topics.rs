@@ -24,6 +24,12 @@ impl Admin {
         Ok(partitioned || self.delete(&format!("{path}?force=true"))?)
     }
 
+    /// The subscriptions of a topic. A function that begins with the latest message gets nothing that was sent
+    /// before its subscription is there, which is some time after its status says that it runs.
+    pub fn subscriptions(&self, topic: &str) -> Result<Vec<String>, AdminError> {
+        Ok(self.find(&format!("{}/subscriptions", path_of(topic)?))?.unwrap_or_default())
+    }
+
     /// Whether the tenant exists.
     pub fn tenant_exists(&self, tenant: &str) -> Result<bool, AdminError> {
         let tenant = part("tenant", tenant)?;
