@@ -94,8 +94,11 @@ const fn runner_stack(name: &'static str, file: &'static str, dockerfile: &'stat
 const GO_RUNNER: EmbeddedStack =
     runner_stack("stack/go-runner", "stack/stack.go-runner.run.Dockerfile", include_str!("../../../stack/stack.go-runner.run.Dockerfile"));
 
-const JAVA_RUNNER: EmbeddedStack =
-    runner_stack("stack/java-runner", "stack/stack.java-runner.run.Dockerfile", include_str!("../../../stack/stack.java-runner.run.Dockerfile"));
+const JAVA_RUNNER: EmbeddedStack = runner_stack(
+    "stack/java-runner",
+    "stack/stack.java-runner.run.Dockerfile",
+    include_str!("../../../stack/stack.java-runner.run.Dockerfile"),
+);
 
 const PYTHON_RUNNER: EmbeddedStack = runner_stack(
     "stack/python-runner",

@@ -74,8 +74,8 @@ pub(super) fn java_release(bytes: &[u8]) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use testkit::java::ClassSource;
     use super::*;
+    use testkit::java::ClassSource;
 
     #[test]
     fn class_file_is_read() {

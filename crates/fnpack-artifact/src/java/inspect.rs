@@ -148,8 +148,7 @@ impl JavaArchive {
     /// counts only where nothing implements an interface of Pulsar: most are helpers.
     pub fn functions(&self) -> Vec<FunctionClass> {
         let all: Vec<FunctionClass> = self.own.iter().filter_map(|name| self.look_at(name).ok()).collect();
-        let of_pulsar: Vec<FunctionClass> =
-            all.iter().filter(|function| function.interface != Interface::JavaFunction).cloned().collect();
+        let of_pulsar: Vec<FunctionClass> = all.iter().filter(|function| function.interface != Interface::JavaFunction).cloned().collect();
         if of_pulsar.is_empty() { all } else { of_pulsar }
     }
 

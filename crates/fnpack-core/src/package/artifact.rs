@@ -139,7 +139,10 @@ fn java_facts(path: &Path, options: ArtifactOptions<'_>) -> Result<(Facts, Vec<S
     }
     let bundled: Vec<&str> = archive.bundled_packages().collect();
     if !bundled.is_empty() && !options.strip_provided {
-        notes.push(format!("the jar brings what every runner has, and the runner's counts: {} (`--strip-provided` leaves it out)", bundled.join(", ")));
+        notes.push(format!(
+            "the jar brings what every runner has, and the runner's counts: {} (`--strip-provided` leaves it out)",
+            bundled.join(", ")
+        ));
     }
     Ok((archive.facts(&function, ""), notes))
 }
@@ -171,7 +174,10 @@ fn python_facts(path: &Path, kind: Kind, options: ArtifactOptions<'_>) -> Result
     let facts = python::facts(path, options.class_name)?;
     let mut notes = Vec::new();
     if python::layout(path)?.has_requirements {
-        notes.push("the package has a `requirements.txt`, which is not installed: what the function needs must be in it as wheels or modules".to_owned());
+        notes.push(
+            "the package has a `requirements.txt`, which is not installed: what the function needs must be in it as wheels or modules"
+                .to_owned(),
+        );
     }
     Ok((facts, notes))
 }

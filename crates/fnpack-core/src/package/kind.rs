@@ -108,7 +108,11 @@ impl Kind {
             return Err(other("a file of no known kind"));
         }
         // Text looks like text: only its name says that this one is Python.
-        if path.extension().is_some_and(|ending| ending == "py") { Ok(Self::PythonModule) } else { Err(other("a text file not named `.py`")) }
+        if path.extension().is_some_and(|ending| ending == "py") {
+            Ok(Self::PythonModule)
+        } else {
+            Err(other("a text file not named `.py`"))
+        }
     }
 
     /// By what is in an archive. A wheel may hold class files and a jar Python sources, so the marks of the formats

@@ -129,7 +129,8 @@ fn place_jar(artifact: &Artifact, app: &Root) -> Result<(PathBuf, Vec<Slice>), P
         return Ok((copy(jar, app, "function.jar", 0o644)?, slices));
     }
     let class_path: Vec<String> = slices.iter().flat_map(|slice| slice.paths.clone()).collect();
-    thin_jar(jar, &class_path, true, &app.proc_path().join("function.jar")).map_err(|source| PlaceError::Strip { path: jar.clone(), source })?;
+    thin_jar(jar, &class_path, true, &app.proc_path().join("function.jar"))
+        .map_err(|source| PlaceError::Strip { path: jar.clone(), source })?;
     app.chmod("function.jar", 0o644)?;
     Ok(("function.jar".into(), slices))
 }
@@ -142,13 +143,17 @@ fn unpack_python_zip(zip: &Path, app: &Root, scratch: &Root) -> Result<Option<Sl
     let mut limits = Limits::default();
     scratch.create_dir("wheels", 0o755)?;
     let is_wheel = |path: &Path| path.components().count() == 1 && path.extension().is_some_and(|suffix| suffix == "whl");
-    let wheel = |path: &Path| Some(Path::new("wheels").join(path.strip_prefix(base).ok()?.strip_prefix("deps").ok().filter(|path| is_wheel(path))?));
+    let wheel = |path: &Path| {
+        Some(Path::new("wheels").join(path.strip_prefix(base).ok()?.strip_prefix("deps").ok().filter(|path| is_wheel(path))?))
+    };
     unzip(open()?, scratch, &mut limits, wheel).map_err(failed)?;
     for entry in scratch.read_dir("wheels")? {
         unpack_wheel(&scratch.proc_path().join("wheels").join(&entry.name), app, &mut limits)?;
     }
     let names: Vec<String> = app.read_dir("")?.into_iter().filter_map(|entry| entry.name.into_string().ok()).collect();
-    let own = |path: &Path| path.strip_prefix(base).ok()?.strip_prefix("src").ok().filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned);
+    let own = |path: &Path| {
+        path.strip_prefix(base).ok()?.strip_prefix("src").ok().filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned)
+    };
     unzip(open()?, app, &mut limits, own).map_err(failed)?;
     let plain = |name: &String| !name.contains(['*', '?', '[', ']', '\\', '{', '}', '!']);
     let paths: Vec<String> = names.into_iter().filter(plain).collect();

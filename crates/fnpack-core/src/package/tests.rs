@@ -93,7 +93,13 @@ fn place_puts_each_kind_where_pulsar_finds_it() {
         (
             "dep-1.0-py3-none-any.whl",
             "function.py",
-            &["dep-1.0.dist-info/METADATA 644", "dep-1.0.dist-info/WHEEL 644", "function.py 644", "shop/__init__.py 644", "shop/orders.py 644"],
+            &[
+                "dep-1.0.dist-info/METADATA 644",
+                "dep-1.0.dist-info/WHEEL 644",
+                "function.py 644",
+                "shop/__init__.py 644",
+                "shop/orders.py 644",
+            ],
             &[],
         ),
         ("fat.jar", "function.jar", &["function.jar 644"], &[]),

@@ -45,7 +45,6 @@ impl Workbench<'_> {
         if let Some(facts) = self.recorded_runner(image) {
             return Ok(facts);
         }
-        let key = image.digest().hex();
         let snapshot = self.unpack(image)?;
         let overlay = Overlay { lowers: snapshot.lowers().to_vec(), upper: None, xattr: self.xattr };
         let facts = RunnerFacts::read(&Root::from_fd(overlay.view()?), image);

@@ -3,8 +3,8 @@
 mod buildpacks;
 mod image;
 mod package;
-mod source;
 mod run;
+mod source;
 
 use std::path::PathBuf;
 
@@ -16,8 +16,8 @@ use fnpack_core::target::Target;
 pub(crate) use buildpacks::BuildpackArguments;
 pub(crate) use image::{ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, SaveArguments};
 pub(crate) use package::{LanguageArgument, NewArguments, PackageArguments};
-pub(crate) use source::SourceArguments;
 pub(crate) use run::{FunctionArguments, PlatformKind, RunArguments};
+pub(crate) use source::SourceArguments;
 
 /// Package Apache Pulsar functions: source to function image, without a daemon, root or a registry
 #[derive(Debug, Parser)]

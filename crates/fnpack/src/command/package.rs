@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn cache_name_is_a_name_of_images() {
-        for (base, expected) in [("orders", "package/orders"), ("My Orders", "package/my-orders"), ("--", "package/function"), ("größe", "package/gr-e")]
+        for (base, expected) in
+            [("orders", "package/orders"), ("My Orders", "package/my-orders"), ("--", "package/function"), ("größe", "package/gr-e")]
         {
             assert_eq!(cache_name(base).unwrap().repository(), expected, "{base}");
         }
@@ -113,12 +114,9 @@ mod tests {
     #[test]
     fn output_is_a_file_unless_it_is_a_folder() {
         let folder = tempfile::tempdir().unwrap();
-        for (named, is_folder) in [
-            (None, true),
-            (Some(folder.path().to_owned()), true),
-            (Some("new/".into()), true),
-            (Some("x.jar".into()), false),
-        ] {
+        for (named, is_folder) in
+            [(None, true), (Some(folder.path().to_owned()), true), (Some("new/".into()), true), (Some("x.jar".into()), false)]
+        {
             assert_eq!(matches!(output(named.clone(), "x"), Output::Folder { .. }), is_folder, "{named:?}");
         }
     }

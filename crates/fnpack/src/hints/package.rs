@@ -85,7 +85,9 @@ impl Explain for python::ArtifactError {
             Self::Ending(_) => code.hint("rename it: Pulsar tells Python packages by their endings"),
             Self::Read { .. } => Advice::new(Machine),
             Self::Archive { .. } | Self::Entries { .. } | Self::Outside { .. } => code.hint("make it with `fnpack package`"),
-            Self::NoSource { base, .. } => code.hint(format!("the file's name says the folder: put the modules into `{base}/src`, or rename the file")),
+            Self::NoSource { base, .. } => {
+                code.hint(format!("the file's name says the folder: put the modules into `{base}/src`, or rename the file"))
+            }
             Self::TopIsPackage { base, .. } => code.hint(format!("remove `{base}/__init__.py`")),
             Self::Dependency { .. } => code.hint("put wheels into `deps`, under the names that their index has"),
             Self::Function { source, .. } => source.advice(),
@@ -111,9 +113,8 @@ impl Explain for PlaceError {
             Self::Write(source) => source.advice(),
             Self::Unzip { source, .. } => source.advice(),
             Self::Strip { source, .. } => source.advice(),
-            Self::ClassPath { .. } => {
-                Advice::new(YourCode).hint("put them where the jar's manifest says (`Class-Path`), or make a fat jar: `fnpack package` does")
-            }
+            Self::ClassPath { .. } => Advice::new(YourCode)
+                .hint("put them where the jar's manifest says (`Class-Path`), or make a fat jar: `fnpack package` does"),
         }
     }
 }
@@ -123,7 +124,9 @@ impl Explain for UnzipError {
         match self {
             Self::Archive(_) | Self::Entry { .. } => Advice::new(YourCode).hint("make it anew: it may be cut off"),
             Self::Copy { .. } => Advice::new(Machine),
-            Self::Outside { .. } | Self::Symlink { .. } | Self::TooLarge { .. } => Advice::new(YourCode).hint("make it with `fnpack package`"),
+            Self::Outside { .. } | Self::Symlink { .. } | Self::TooLarge { .. } => {
+                Advice::new(YourCode).hint("make it with `fnpack package`")
+            }
             Self::Write(source) => source.advice(),
         }
     }

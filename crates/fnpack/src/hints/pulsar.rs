@@ -65,7 +65,9 @@ impl Explain for StandaloneError {
             Self::Java { .. } | Self::JavaVersion { .. } => advice.hint(JAVA),
             Self::Distribution { source } => source.advice(),
             Self::File { source, .. } | Self::System { source, .. } => source.advice(),
-            Self::Ended { .. } | Self::NotReady { .. } => advice.hint("see that 1 GB of memory is free, or name a Pulsar that runs with `--pulsar URL`"),
+            Self::Ended { .. } | Self::NotReady { .. } => {
+                advice.hint("see that 1 GB of memory is free, or name a Pulsar that runs with `--pulsar URL`")
+            }
             _ => advice,
         }
     }

@@ -111,7 +111,9 @@ mod tests {
     #[test]
     fn files_have_every_name_filled_in() {
         let names = Names::of(Path::new("order-check"));
-        for (template, function) in [(&JAVA, "src/main/java/com/example/OrderCheckFunction.java"), (&PYTHON, "order_check_function.py"), (&GO, "main.go")] {
+        for (template, function) in
+            [(&JAVA, "src/main/java/com/example/OrderCheckFunction.java"), (&PYTHON, "order_check_function.py"), (&GO, "main.go")]
+        {
             let files = template.files(&names, true);
             for (path, text) in &files {
                 assert!(!path.contains("{{") && !text.contains("{{"), "{path}: {text}");
