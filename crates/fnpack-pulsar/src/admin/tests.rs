@@ -115,6 +115,17 @@ fn half_package_is_removed_after_a_failed_upload() {
 }
 
 #[test]
+fn name_that_would_address_something_else_is_not_sent() {
+    let (admin, requests) = server(Vec::new());
+    for name in ["", "..", "a/b", "a?b"] {
+        assert!(matches!(admin.functions(name, "n"), Err(AdminError::Name { .. })));
+        assert!(matches!(admin.tenant_exists(name), Err(AdminError::Name { .. })));
+        assert!(matches!(admin.namespace_exists("t", name), Err(AdminError::Name { .. })));
+    }
+    assert!(lines(&requests).is_empty());
+}
+
+#[test]
 fn answer_that_is_no_json_is_an_error() {
     let (admin, _requests) = server(vec![(200, "<html>".to_owned())]);
     assert!(matches!(admin.functions("t", "n"), Err(AdminError::Unexpected { .. })));

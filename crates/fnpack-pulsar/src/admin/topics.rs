@@ -1,5 +1,6 @@
 //! Topics, tenants and namespaces, as far as functions need them.
 
+use super::name::part;
 use super::{Admin, AdminError, Content};
 
 impl Admin {
@@ -23,13 +24,21 @@ impl Admin {
         Ok(partitioned || self.delete(&format!("{path}?force=true"))?)
     }
 
+    /// The subscriptions of a topic. A function that begins with the latest message gets nothing that was sent
+    /// before its subscription is there, which is some time after its status says that it runs.
+    pub fn subscriptions(&self, topic: &str) -> Result<Vec<String>, AdminError> {
+        Ok(self.find(&format!("{}/subscriptions", path_of(topic)?))?.unwrap_or_default())
+    }
+
     /// Whether the tenant exists.
     pub fn tenant_exists(&self, tenant: &str) -> Result<bool, AdminError> {
+        let tenant = part("tenant", tenant)?;
         Ok(self.find::<serde_json::Value>(&format!("/admin/v2/tenants/{tenant}"))?.is_some())
     }
 
     /// Whether the namespace exists.
     pub fn namespace_exists(&self, tenant: &str, namespace: &str) -> Result<bool, AdminError> {
+        let (tenant, namespace) = (part("tenant", tenant)?, part("namespace", namespace)?);
         Ok(self.find::<serde_json::Value>(&format!("/admin/v2/namespaces/{tenant}/{namespace}"))?.is_some())
     }
 }
