@@ -22,6 +22,9 @@ pub(crate) const LIBRARIES: &str = "target/dependency";
 /// Settings of both transports that Maven's releases have had, so that they heed the proxy.
 const TRANSPORT: [&str; 2] = ["-Daether.connector.http.useSystemProperties=true", "-Daether.transport.apache.useSystemProperties=true"];
 
+/// Resets of colours are written even where there are none.
+const WITHOUT_COLOUR: &str = "-Dstyle.color=never";
+
 /// Works with every Maven 3, where `--no-transfer-progress` is newer.
 const WITHOUT_PROGRESS: &str = "-Dorg.slf4j.simpleLogger.log.org.apache.maven.cli.transfer.Slf4jMavenTransferListener=warn";
 
@@ -50,7 +53,7 @@ pub(crate) fn run(request: &BuildRequest, project: &Project, module: &Path, rele
     let root = application.join(&project.root);
     let program = Program::choose(&request.variables, &root, Tool::Maven)?;
     let mut arguments = program.arguments;
-    arguments.extend(["--batch-mode", WITHOUT_PROGRESS].map(str::to_owned));
+    arguments.extend(["--batch-mode", WITHOUT_COLOUR, WITHOUT_PROGRESS].map(str::to_owned));
     arguments.extend(TRANSPORT.map(str::to_owned));
     arguments.push(format!("-Dmaven.repo.local={}", layer.join("repository").display()));
     if let Some(settings) = &request.maven.settings {

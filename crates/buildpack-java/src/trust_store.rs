@@ -111,14 +111,13 @@ mod tests {
         };
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("trust.p12");
-        fs_err::write(&store, from_pem(&bundle).unwrap()).unwrap();
+        let three = String::from_utf8_lossy(&bundle).split_inclusive(END).take(3).collect::<String>();
+        fs_err::write(&store, from_pem(three.as_bytes()).unwrap()).unwrap();
         let list = ["-list", "-storetype", "PKCS12", "-storepass:env", "NOTHING", "-keystore"];
         let Ok(output) = std::process::Command::new("keytool").args(list).arg(&store).env("NOTHING", "").output() else {
             return;
         };
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let count = certificates(&String::from_utf8_lossy(&bundle)).len();
-        assert!(said.contains(&format!("Your keystore contains {count} entries")), "{output:?}");
-        assert_eq!(said.matches("trustedCertEntry").count(), count);
+        assert_eq!(said.matches("trustedCertEntry").count(), 3, "{output:?}");
     }
 }
