@@ -50,10 +50,8 @@ fn bag(number: usize, certificate: &[u8]) -> Vec<u8> {
     let value = element(EXPLICIT_0, &element(OCTET_STRING, certificate));
     let content = element(SEQUENCE, &[element(OBJECT_IDENTIFIER, X509_CERTIFICATE), value].concat());
     let name: Vec<u8> = number.to_string().encode_utf16().flat_map(u16::to_be_bytes).collect();
-    let attributes = [
-        attribute(FRIENDLY_NAME, &element(BMP_STRING, &name)),
-        attribute(TRUSTED_KEY_USAGE, &element(OBJECT_IDENTIFIER, ANY_USAGE)),
-    ];
+    let attributes =
+        [attribute(FRIENDLY_NAME, &element(BMP_STRING, &name)), attribute(TRUSTED_KEY_USAGE, &element(OBJECT_IDENTIFIER, ANY_USAGE))];
     let parts = [element(OBJECT_IDENTIFIER, CERTIFICATE_BAG), element(EXPLICIT_0, &content), element(SET, &attributes.concat())];
     element(SEQUENCE, &parts.concat())
 }

@@ -46,7 +46,9 @@ impl Lifecycle {
     }
 
     fn write_sources(&self, files: &[(&str, &str)]) {
-        files.iter().for_each(|(path, text)| self.write(&format!("app/{path}"), text.as_bytes()));
+        for (path, text) in files {
+            self.write(&format!("app/{path}"), text.as_bytes());
+        }
     }
 
     /// A JDK and Maven, that is written by another program: were it open for writing here, a fork in another test's

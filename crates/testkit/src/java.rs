@@ -37,9 +37,7 @@ impl ClassSource {
     /// A function of Pulsar's own interface, from text to text.
     pub fn function(name: &str) -> Self {
         let interface = "org/apache/pulsar/functions/api/Function";
-        Self::new(name)
-            .implements(interface)
-            .signature(&format!("Ljava/lang/Object;L{interface}<Ljava/lang/String;Ljava/lang/String;>;"))
+        Self::new(name).implements(interface).signature(&format!("Ljava/lang/Object;L{interface}<Ljava/lang/String;Ljava/lang/String;>;"))
     }
 
     /// With another superclass.

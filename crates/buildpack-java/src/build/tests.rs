@@ -49,7 +49,9 @@ impl Build {
             earlier: None,
         };
         let build = Self { folder, request };
-        files.iter().for_each(|(path, text)| build.write(&format!("app/{path}"), text.as_bytes()));
+        for (path, text) in files {
+            build.write(&format!("app/{path}"), text.as_bytes());
+        }
         build.install("bin/mvn");
         build.install("bin/gradle");
         build
@@ -114,6 +116,8 @@ impl Build {
         names
     }
 }
+
+type Change = fn(&mut Build);
 
 fn simple() -> Build {
     let build = Build::new(&[("pom.xml", POM), ("src/main/java/F.java", SOURCE), (".gitignore", "")]);
@@ -182,9 +186,9 @@ fn build_calls_maven() {
     build.run().unwrap();
     let (repository, settings) = (build.at("layers/tool/repository"), build.at("settings.xml"));
     let call = build.noted("");
-    let (_, call) = call.trim().split_once("useSystemProperties=true -Daether.transport.apache.useSystemProperties=true ").unwrap();
+    let (_, call) = call.trim().split_once("TransferListener=warn ").unwrap();
     let expected = format!(
-        "-Dmaven.repo.local={} --settings {} -DskipTests package \
+        "-Daether.connector.http.useSystemProperties=true -Daether.transport.apache.useSystemProperties=true -Dmaven.repo.local={} --settings {} -DskipTests package \
          org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime -Dmdep.prependGroupId=true",
         repository.display(),
         settings.display()
@@ -210,6 +214,7 @@ fn build_calls_maven_for_a_module_and_a_release() {
     build.request.jdk.release = 21;
     assert!(build.failure().starts_with("class `x.G` is for Java 17, but the runner has Java 11\nhint: compile for Java 11"));
     let call = build.noted("");
+    assert!(!call.contains("useSystemProperties"), "{call}");
     let release = "-Dmaven.compiler.release=11 -Dmaven.compiler.source=11 -Dmaven.compiler.target=11 --projects b --also-make -DskipTests";
     assert!(call.contains(release), "{call}");
     assert_eq!(build.noted(".pwd").trim(), fs_err::canonicalize(build.at("app")).unwrap().display().to_string());
@@ -245,7 +250,10 @@ fn build_calls_gradle() {
     assert!(call.trim().ends_with(" -Dhttps.proxyPassword=it's :orders:assemble :orders:fnpackLibraries"), "{call}");
     let variables = build.noted(".env");
     let home = build.at("layers/tool/home");
-    let expected = format!("GRADLE_OPTS= '-Dhttps.proxyHost=proxy' '-Dhttps.proxyPort=1' '-Dhttps.proxyUser=me'\nGRADLE_USER_HOME={}\n", home.display());
+    let expected = format!(
+        "GRADLE_OPTS= '-Dhttps.proxyHost=proxy' '-Dhttps.proxyPort=1' '-Dhttps.proxyUser=me'\nGRADLE_USER_HOME={}\n",
+        home.display()
+    );
     assert!(variables.starts_with(&expected), "{variables}");
     assert_eq!(fs_err::read_dir(home).unwrap().count(), 0, "the password is in no layer");
 }
@@ -258,7 +266,6 @@ fn build_takes_the_result_of_an_unchanged_function() {
     assert_eq!(build.run().unwrap(), build.request.earlier.clone().unwrap());
     assert_eq!(build.noted("").lines().count(), 1);
 
-    type Change = fn(&mut Build);
     let changes: [(&str, Change); 5] = [
         ("source", |build| build.write("app/src/main/java/F.java", b"org.apache.pulsar.functions.api")),
         ("setting", |build| build.set("BP_FUNCTION_CLASS", "x.F")),
@@ -321,7 +328,6 @@ fn build_forgets_results_that_lay_in_the_source() {
 
 #[test]
 fn build_failures_say_what_helps() {
-    type Change = fn(&mut Build);
     let cases: [(&str, Change, &str); 8] = [
         (
             "no tool",

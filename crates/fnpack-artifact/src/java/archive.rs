@@ -180,15 +180,13 @@ fn entry<R: Read + Seek>(zip: &mut ZipArchive<R>, index: usize, jar: &str) -> Re
 
 fn is_inside(name: &str) -> bool {
     let path = name.strip_suffix('/').unwrap_or(name);
-    name.len() <= NAME_LIMIT
-        && !name.contains(['\0', '\\'])
-        && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+    name.len() <= NAME_LIMIT && !name.contains(['\0', '\\']) && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
 #[cfg(test)]
 mod tests {
-    use testkit::java::jar;
     use super::*;
+    use testkit::java::jar;
 
     fn open(bytes: Vec<u8>) -> Result<Archive<Cursor<Vec<u8>>>, JarError> {
         Archive::nested(bytes, "x.jar")

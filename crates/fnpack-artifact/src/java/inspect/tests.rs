@@ -79,8 +79,7 @@ fn function_of_a_name_or_why_not() {
 fn read_looks_for_superclasses_in_libraries() {
     let object = "Ljava/lang/Object;";
     let base = ClassSource::new("lib/Base").signature(&format!("<T:{object}>{object}L{FUNCTION}<TT;[B>;")).major(65);
-    let (_function_folder, function) =
-        write(&[ClassSource::new("x/F").extends("lib/Base").signature("Llib/Base<Ljava/lang/Long;>;")], &[]);
+    let (_function_folder, function) = write(&[ClassSource::new("x/F").extends("lib/Base").signature("Llib/Base<Ljava/lang/Long;>;")], &[]);
     let (_library_folder, library) = write(&[base, ClassSource::function("lib/NotMine")], &[]);
     assert_eq!(names(&JavaArchive::read(&function, &[]).unwrap()), [""; 0]);
     let archive = JavaArchive::read(&function, &[library]).unwrap();
