@@ -103,6 +103,8 @@ mod tests {
         }
     }
 
+    const CLASS: &str = "\nclass A(Function):\n    def process(self, input, context): return input\n";
+
     /// Machines that develop fnpack have a Python; without one there is nothing to be tried.
     fn has_python() -> bool {
         Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success())
@@ -114,7 +116,6 @@ mod tests {
         if !has_python() {
             return;
         }
-        const CLASS: &str = "\nclass A(Function):\n    def process(self, input, context): return input\n";
         let with = |head: &str| format!("{head}\nfrom pulsar import Function{CLASS}");
         for (source, class, expected) in [
             (with(""), "a.A", "`a.A` was imported"),
