@@ -89,7 +89,7 @@ fn detect_says_what_it_looked_for() {
         ("empty file", &[("a.py", "")], 100, " (in 1 Python file)"),
         ("in tests only", &[("tests/a.py", FUNCTION)], 100, " (no .py file)"),
         ("a Go module with a script", &[("go.mod", ""), ("tool.py", "print('hello')\n")], 100, " (in 1 Python file)"),
-        ("syntax error", &[("a.py", "def process(:\n")], 100, " (a.py:1:13: not Python)"),
+        ("syntax error", &[("a.py", "// process\n")], 100, " (a.py:1:1: not Python)"),
     ] {
         let output = Lifecycle::new(files).detect();
         let said = if code == 0 { String::new() } else { format!("{LOOKED}{said}\n") };
