@@ -89,8 +89,8 @@ enum Place {
 }
 
 impl Standalone {
-    /// Starts it and waits until it can be used.
-    pub fn start(options: &StandaloneOptions) -> Result<Self, StandaloneError> {
+    /// Starts it and waits until it can be used, or until `interrupted` says that nobody wants it any more.
+    pub fn start(options: &StandaloneOptions, interrupted: &dyn Fn() -> bool) -> Result<Self, StandaloneError> {
         java::check(&options.java)?;
         let failed = |source| StandaloneError::Distribution { source };
         let java_instance = match options.functions_worker {
@@ -100,7 +100,7 @@ impl Standalone {
         let folder = Place::make(&options.folder)?;
         let mut tries = 1;
         loop {
-            let (result, port_is_taken) = run(options, folder.path(), java_instance.as_deref());
+            let (result, port_is_taken) = run(options, folder.path(), java_instance.as_deref(), interrupted);
             if result.is_err() && port_is_taken && tries < MOST_TRIES {
                 tries += 1;
                 continue;
@@ -178,7 +178,7 @@ fn log_file(folder: &Path) -> PathBuf {
 type Started = Result<(ServerProcess, Endpoint), StandaloneError>;
 
 /// One try, and whether it failed only for a port.
-fn run(options: &StandaloneOptions, folder: &Path, java_instance: Option<&Path>) -> (Started, bool) {
+fn run(options: &StandaloneOptions, folder: &Path, java_instance: Option<&Path>, interrupted: &dyn Fn() -> bool) -> (Started, bool) {
     let mut port_is_taken = false;
     let started = (|| {
         let ports = Ports::choose().map_err(StandaloneError::system("find free ports"))?;
@@ -190,14 +190,20 @@ fn run(options: &StandaloneOptions, folder: &Path, java_instance: Option<&Path>)
         let process = ServerProcess::start(&command, &site.at("bin"), file).map_err(StandaloneError::system("start Pulsar"))?;
         let endpoint =
             Endpoint { service: format!("pulsar://127.0.0.1:{}", ports.service), web: format!("http://127.0.0.1:{}", ports.web) };
-        let ready = wait(&process, &mut log, Readiness::of(&endpoint.web, options.functions_worker), options);
+        let ready = wait(&process, &mut log, Readiness::of(&endpoint.web, options.functions_worker), options, interrupted);
         port_is_taken = log.port_is_taken();
         ready.map(|()| (process, endpoint))
     })();
     (started, port_is_taken)
 }
 
-fn wait(process: &ServerProcess, log: &mut Log, mut readiness: Readiness, options: &StandaloneOptions) -> Result<(), StandaloneError> {
+fn wait(
+    process: &ServerProcess,
+    log: &mut Log,
+    mut readiness: Readiness,
+    options: &StandaloneOptions,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<(), StandaloneError> {
     let begin = Instant::now();
     loop {
         let has_ended = process.has_ended().map_err(StandaloneError::system("watch Pulsar"))?;
@@ -207,6 +213,9 @@ fn wait(process: &ServerProcess, log: &mut Log, mut readiness: Readiness, option
         }
         if (log.is_leading() || !options.functions_worker) && readiness.ask() {
             return Ok(());
+        }
+        if interrupted() {
+            return Err(StandaloneError::Interrupted);
         }
         if begin.elapsed() > options.timeout {
             return Err(StandaloneError::NotReady { waited: options.timeout, log: log.tail() });
