@@ -1,6 +1,6 @@
 //! What the image and the command line say of the function.
 
-use fnpack_artifact::{Facts, Language};
+use fnpack_artifact::Facts;
 use fnpack_core::function_mesh::{Broker, Instance, LogLevel, Ports, Resources, Window};
 use fnpack_core::image::Image;
 use fnpack_core::reference::Reference;
@@ -160,6 +160,7 @@ impl Telling<'_> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use fnpack_artifact::Language;
     use fnpack_core::target::Target;
 
     use super::*;

@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
         None => instance.repaired_container()?,
     };
     container.caveats.iter().for_each(|caveat| session.ui.warning(&caveat.to_string()));
-    let mut exchange = PulsarExchange::open(&pulsar, &topics, &facts, &run, session.ui)?;
+    let mut exchange = PulsarExchange::open(&pulsar, &topics, &instance, &run, session.ui)?;
     let plan = plan(arguments, &image, &container, &ground)?;
     let log = Arc::new(Log::new(arguments.messages.show_logs.then(|| session.ui.clone())));
     let began = Instant::now();
