@@ -137,5 +137,22 @@ fn consumers_of_a_topic_are_seen() {
         assert_eq!(admin.is_consumed("t/n/in", subscription).unwrap(), expected);
         assert_eq!(lines(&requests)[0], "GET /admin/v2/persistent/t/n/in/stats");
     }
-    assert!(server(vec![stats("[]")]).0.is_consumed("t/n/in", None).is_err());
+    assert!(server(vec![stats("1")]).0.is_consumed("t/n/in", None).is_err());
+}
+
+#[test]
+fn topic_is_deleted_with_or_without_partitions() {
+    let status = |status: u16| (status, String::new());
+    for (answers, expected) in [
+        (vec![status(204)], true),
+        (vec![status(404), status(204)], true),
+        (vec![status(409), status(204)], true),
+        (vec![status(404), status(404)], false),
+    ] {
+        let asked = answers.len();
+        let (admin, requests) = server(answers);
+        assert_eq!(admin.delete_topic("t/n/in").unwrap(), expected);
+        assert_eq!(lines(&requests).len(), asked);
+    }
+    assert_eq!(server(vec![status(401)]).0.delete_topic("t/n/in").unwrap_err().status(), Some(401));
 }

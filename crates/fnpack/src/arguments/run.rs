@@ -104,10 +104,10 @@ pub(crate) struct FunctionArguments {
 #[command(next_help_heading = "Pulsar")]
 pub(crate) struct BrokerArguments {
     /// REST interface of `--pulsar` [default: port 8080 of the same host]
-    #[arg(long, value_name = "URL", requires = "pulsar")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["standalone", "raw"])]
     pub(crate) pulsar_web: Option<String>,
     /// File with the token that `--pulsar` wants
-    #[arg(long, value_name = "FILE", requires = "pulsar")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["standalone", "raw"])]
     pub(crate) token_file: Option<PathBuf>,
     /// Topic that the function reads; it is kept [default: a new one, deleted afterwards]
     #[arg(long, value_name = "TOPIC", conflicts_with = "raw")]

@@ -56,6 +56,7 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
     let pulsar = Pulsar::open(arguments, session, &interruption)?;
     let run = RunName::new();
     let topics = Topics::of(arguments, &run);
+    session.ui.detail(&format!("it reads `{}` and writes `{}`", topics.input.name, topics.output.name));
     let log_level = arguments.messages.log_level.map(LogLevel::from).unwrap_or_default();
     let telling =
         Telling { facts: &facts, arguments: &arguments.function, run: &run, topics: &topics, broker: &pulsar.broker, ports, log_level };
@@ -67,7 +68,8 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
     container.caveats.iter().for_each(|caveat| session.ui.warning(&caveat.to_string()));
     let mut exchange = PulsarExchange::open(&pulsar, &topics, &instance, &run, session.ui)?;
     let plan = plan(arguments, &image, &container, &ground)?;
-    let log = Arc::new(Log::new(arguments.messages.show_logs.then(|| session.ui.clone())));
+    let shows_log = arguments.messages.show_logs && session.ui.tells_steps();
+    let log = Arc::new(Log::new(shows_log.then(|| session.ui.clone())));
     let began = Instant::now();
     let started = Started::start(&plan, ports, log.clone())?;
 
