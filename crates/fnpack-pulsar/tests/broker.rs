@@ -2,6 +2,8 @@
 //!
 //! They need Java 17 and `FNPACK_TEST_CACHE`, below which Pulsar is kept; it is fetched once.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,10 +18,9 @@ use serde_json::json;
 
 /// Asks this program to start a Pulsar and to wait for its own death.
 const STARTER: &str = "FNPACK_PULSAR_TEST_STARTER";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is there to start Pulsar from; `None`, with the reason printed, where something is missing.
-#[expect(clippy::print_stderr, reason = "tells why a test is not run")]
 fn distribution() -> Option<Distribution> {
     let Some(cache) = std::env::var_os("FNPACK_TEST_CACHE") else {
         return missing("FNPACK_TEST_CACHE is not set");
@@ -30,13 +31,14 @@ fn distribution() -> Option<Distribution> {
     let roots = rustls_native_certs::load_native_certs().certs.into_iter().map(|certificate| certificate.to_vec()).collect();
     let options = FetchOptions { http: HttpOptions { roots, ..HttpOptions::default() }, ..FetchOptions::default() };
     let cache = Path::new(&cache).join("pulsar");
-    return Some(Distribution::fetch(&cache, &options, &|_| ()).unwrap());
+    Some(Distribution::fetch(&cache, &options, &|_| ()).unwrap())
+}
 
-    fn missing(reason: &str) -> Option<Distribution> {
-        assert!(std::env::var_os("CI").is_none(), "{reason}");
-        eprintln!("not run: {reason}");
-        None
-    }
+#[expect(clippy::print_stderr, reason = "tells why a test is not run")]
+fn missing(reason: &str) -> Option<Distribution> {
+    assert!(std::env::var_os("CI").is_none(), "{reason}");
+    eprintln!("not run: {reason}");
+    None
 }
 
 fn options(distribution: Distribution, folder: &Path) -> StandaloneOptions {

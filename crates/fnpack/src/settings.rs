@@ -1,5 +1,6 @@
 //! What the environment says: the one place that reads it.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -62,9 +63,21 @@ impl Settings {
             proxy: proxy_variables(),
             certificates,
             cache: cache.or_else(|| Some(home?.join(".cache"))).map(|folder| folder.join("fnpack")),
-            java: env::var_os("JAVA_HOME").filter(|home| !home.is_empty()).map_or("java".into(), |home| PathBuf::from(home).join("bin/java")),
+            java: env::var_os("JAVA_HOME")
+                .filter(|home| !home.is_empty())
+                .map_or("java".into(), |home| PathBuf::from(home).join("bin/java")),
         })
     }
+}
+
+/// The whole environment: that of a builder's image, where we are in its container.
+pub(crate) fn environment() -> BTreeMap<OsString, OsString> {
+    env::vars_os().collect()
+}
+
+/// Where programs of this machine are looked for.
+pub(crate) fn search_path() -> OsString {
+    env::var_os("PATH").unwrap_or_default()
 }
 
 fn proxy_variables() -> Vec<(OsString, OsString)> {

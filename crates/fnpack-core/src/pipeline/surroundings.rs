@@ -60,12 +60,12 @@ impl Surroundings {
         self.certificates.is_some().then_some(CERTIFICATES)
     }
 
-    /// The variables that tell tools of the certificates; empty without a bundle or a network.
-    pub(super) fn certificate_variables(&self, network: Network) -> Vec<(String, String)> {
-        match (&self.certificates, network) {
-            (Some(_), Network::Host) => CERTIFICATE_VARIABLES.iter().map(|name| ((*name).to_owned(), CERTIFICATES.to_owned())).collect(),
-            _ => Vec::new(),
-        }
+    /// The variables that tell tools of the certificates, `mounted` or where they are on this machine; empty without a
+    /// bundle or a network.
+    pub(super) fn certificate_variables(&self, network: Network, mounted: bool) -> Vec<(String, String)> {
+        let Some(bundle) = self.certificates.as_ref().filter(|_| network == Network::Host) else { return Vec::new() };
+        let bundle = if mounted { CERTIFICATES.to_owned() } else { bundle.to_string_lossy().into_owned() };
+        CERTIFICATE_VARIABLES.iter().map(|name| ((*name).to_owned(), bundle.clone())).collect()
     }
 
     /// The proxy variables, for steps that have a network.

@@ -38,7 +38,7 @@ impl Artifact {
     }
 
     pub(super) fn is_jar(&self) -> bool {
-        self.path.ends_with(".jar")
+        self.path.rsplit('.').next() == Some("jar")
     }
 }
 

@@ -153,7 +153,6 @@ fn open(partial: &Path, goes_on: bool) -> io::Result<File> {
 }
 
 fn hash(path: &Path) -> io::Result<String> {
-    use std::fmt::Write as _;
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 128 << 10];
@@ -164,12 +163,17 @@ fn hash(path: &Path) -> io::Result<String> {
         }
         hasher.update(chunk.get(..size).unwrap_or_default());
     }
+    Ok(hexadecimal(&hasher.finalize()))
+}
+
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
     let mut text = String::new();
-    for byte in hasher.finalize() {
+    for byte in bytes {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
-    Ok(text)
+    text
 }
 
 /// Whether it is worth another try.

@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use sha2::Digest as _;
+
 use super::*;
 
 const CONTENT: &[u8] = b"hello, this is a jar or something like it";
@@ -52,13 +54,8 @@ fn server(acts: &'static [Act]) -> Server {
 }
 
 fn artifact() -> Artifact {
-    let sha256 = Box::leak(sha256_of(CONTENT).into_boxed_str());
+    let sha256 = Box::leak(fetch::hexadecimal(&sha2::Sha256::digest(CONTENT)).into_boxed_str());
     Artifact { path: "org/x/a/1/a-1.jar", size: CONTENT.len() as u64, sha256 }
-}
-
-fn sha256_of(bytes: &[u8]) -> String {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn fetch(server: &Server, folder: &Path) -> Result<Progress, DistributionError> {

@@ -5,15 +5,15 @@ const TABLE: [u32; 256] = table();
 
 const fn table() -> [u32; 256] {
     let mut table = [0; 256];
-    let mut index = 0;
+    let mut index: u32 = 0;
     while index < 256 {
-        let mut value = index as u32;
+        let mut value = index;
         let mut bit = 0;
         while bit < 8 {
             value = if value & 1 == 1 { (value >> 1) ^ POLYNOMIAL } else { value >> 1 };
             bit += 1;
         }
-        table[index] = value;
+        table[index as usize] = value;
         index += 1;
     }
     table
@@ -22,7 +22,10 @@ const fn table() -> [u32; 256] {
 /// The checksum of the parts, one after the other.
 pub(super) fn crc32c<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
     let bytes = parts.into_iter().flatten();
-    !bytes.fold(!0, |value, byte| (value >> 8) ^ TABLE[usize::from((value as u8) ^ byte)])
+    !bytes.fold(!0, |value: u32, byte| {
+        let [lowest, ..] = value.to_le_bytes();
+        (value >> 8) ^ TABLE[usize::from(lowest ^ byte)]
+    })
 }
 
 #[cfg(test)]

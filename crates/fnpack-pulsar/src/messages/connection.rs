@@ -85,7 +85,7 @@ impl Connection {
         let reader = shared.clone();
         let thread = std::thread::Builder::new().name("pulsar connection".to_owned());
         thread.spawn(move || reader.listen()).map_err(|source| shared.broken(source))?;
-        let answer = connection.ask(GREETING, "the login", shared.greeting(introduction.behind_proxy))?;
+        let answer = connection.ask(GREETING, "the login", &shared.greeting(introduction.behind_proxy))?;
         let announced = answer.connected.and_then(|connected| connected.max_message_size);
         if let Some(limit) = announced.and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0) {
             connection.message_limit = limit.min(frame::LONGEST_FRAME);
@@ -108,10 +108,10 @@ impl Connection {
     }
 
     /// Sends a command with this request id and waits for the answer. `request` says in errors what was asked.
-    pub(super) fn ask(&self, id: u64, request: &'static str, command: BaseCommand) -> Result<BaseCommand, MessageError> {
+    pub(super) fn ask(&self, id: u64, request: &'static str, command: &BaseCommand) -> Result<BaseCommand, MessageError> {
         let (sender, answer) = channel();
         self.shared.listeners().requests.insert(id, sender);
-        self.tell(&command)?;
+        self.tell(command)?;
         let answer = self.shared.wait(&answer, request);
         self.shared.listeners().requests.remove(&id);
         let answer = answer?;

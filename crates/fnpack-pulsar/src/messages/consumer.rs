@@ -164,7 +164,7 @@ impl Partition {
         connection.listen_as_consumer(id, events.clone());
         let subscribe = Subscribe { consumer_id: id, request_id, ..subscribe };
         let command = BaseCommand { r#type: CommandType::Subscribe as i32, subscribe: Some(subscribe), ..BaseCommand::default() };
-        connection.ask(request_id, "a consumer", command).inspect_err(|_| connection.forget_consumer(id))?;
+        connection.ask(request_id, "a consumer", &command).inspect_err(|_| connection.forget_consumer(id))?;
         let partition = Self { connection, id, index, taken: 0 };
         partition.permit(PERMITS)?;
         Ok(partition)
@@ -185,7 +185,7 @@ impl Partition {
     }
 
     fn acknowledge(&self, id: MessageIdData) -> Result<(), MessageError> {
-        let ack = Ack { consumer_id: self.id, ack_type: 0, message_id: vec![id] };
+        let ack = Ack { consumer_id: self.id, kind: 0, message_id: vec![id] };
         self.connection.tell(&BaseCommand { r#type: CommandType::Ack as i32, ack: Some(ack), ..BaseCommand::default() })
     }
 
@@ -193,7 +193,7 @@ impl Partition {
         let request_id = self.connection.next_id();
         let request = ConsumerRequest { consumer_id: self.id, request_id };
         let command = BaseCommand { r#type: CommandType::Unsubscribe as i32, unsubscribe: Some(request), ..BaseCommand::default() };
-        self.connection.ask(request_id, "the end of the subscription", command).map(drop)
+        self.connection.ask(request_id, "the end of the subscription", &command).map(drop)
     }
 }
 

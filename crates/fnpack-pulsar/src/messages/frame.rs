@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn message_round_trips() {
-        for payload in [&b""[..], b"x", &[7; 70_000]] {
+        for payload in [&b""[..], b"x", &vec![7; 70_000]] {
             let bytes = sent(payload);
             assert_eq!(total_size(bytes[..4].try_into().unwrap()).unwrap(), bytes.len() - 4);
             let frame = decode(&bytes[4..]).unwrap();

@@ -40,7 +40,7 @@ impl Inner {
         let request = PartitionMetadata { topic: topic.to_owned(), request_id };
         let command =
             BaseCommand { r#type: CommandType::PartitionMetadata as i32, partition_metadata: Some(request), ..BaseCommand::default() };
-        let answer = connection.ask(request_id, "the number of partitions", command)?.partition_metadata_response.unwrap_or_default();
+        let answer = connection.ask(request_id, "the number of partitions", &command)?.partition_metadata_response.unwrap_or_default();
         match answer.partitions {
             Some(count) if answer.response != Some(1) => Ok(count.min(MOST_PARTITIONS)),
             _ => Err(refused("the number of partitions", topic, answer.error, answer.message)),
@@ -89,7 +89,7 @@ fn ask(connection: &Connection, topic: &str, authoritative: bool) -> Result<Look
     let request_id = connection.next_id();
     let lookup = Lookup { topic: topic.to_owned(), request_id, authoritative: Some(authoritative) };
     let command = BaseCommand { r#type: CommandType::Lookup as i32, lookup: Some(lookup), ..BaseCommand::default() };
-    Ok(connection.ask(request_id, "the lookup", command)?.lookup_response.unwrap_or_default())
+    Ok(connection.ask(request_id, "the lookup", &command)?.lookup_response.unwrap_or_default())
 }
 
 fn refused(request: &str, topic: &str, code: Option<i32>, message: Option<String>) -> MessageError {

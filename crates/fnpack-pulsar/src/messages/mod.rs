@@ -56,13 +56,13 @@ impl Schema {
     fn of_producer(self) -> Option<protocol::Schema> {
         match self {
             Self::Bytes | Self::Auto => None,
-            Self::String => Some(protocol::Schema { name: "String".to_owned(), schema_data: Vec::new(), r#type: STRING }),
+            Self::String => Some(protocol::Schema { name: "String".to_owned(), data: Vec::new(), r#type: STRING }),
         }
     }
 
     fn of_consumer(self) -> Option<protocol::Schema> {
         match self {
-            Self::Auto => Some(protocol::Schema { name: "Auto".to_owned(), schema_data: Vec::new(), r#type: AUTO_CONSUME }),
+            Self::Auto => Some(protocol::Schema { name: "Auto".to_owned(), data: Vec::new(), r#type: AUTO_CONSUME }),
             Self::Bytes | Self::String => self.of_producer(),
         }
     }
@@ -88,3 +88,6 @@ impl fmt::Display for MessageId {
         self.batch_index.map_or(Ok(()), |index| write!(formatter, ":{index}"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,7 +78,7 @@ impl Partition {
             user_provided_producer_name: Some(false),
         };
         let command = BaseCommand { r#type: CommandType::Producer as i32, producer: Some(create), ..BaseCommand::default() };
-        let answer = connection.ask(request_id, "a producer", command).inspect_err(|_| connection.forget_producer(id))?;
+        let answer = connection.ask(request_id, "a producer", &command).inspect_err(|_| connection.forget_producer(id))?;
         let success = answer.producer_success.unwrap_or_default();
         let (name, schema_version) = (success.producer_name, success.schema_version);
         Ok(Self { connection, id, name, schema_version, sequence: 0, events, index })

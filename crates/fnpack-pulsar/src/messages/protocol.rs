@@ -153,7 +153,7 @@ pub(crate) struct Schema {
     #[prost(string, required, tag = "1")]
     pub(crate) name: String,
     #[prost(bytes = "vec", required, tag = "3")]
-    pub(crate) schema_data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
     #[prost(int32, required, tag = "4")]
     pub(crate) r#type: i32,
 }
@@ -213,6 +213,7 @@ pub(crate) struct Send {
 }
 
 #[derive(Clone, PartialEq, Message)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the protocol")]
 pub(crate) struct SendReceipt {
     #[prost(uint64, required, tag = "1")]
     pub(crate) producer_id: u64,
@@ -258,7 +259,7 @@ pub(crate) struct Ack {
     pub(crate) consumer_id: u64,
     /// 0 is `Individual`.
     #[prost(int32, required, tag = "2")]
-    pub(crate) ack_type: i32,
+    pub(crate) kind: i32,
     #[prost(message, repeated, tag = "3")]
     pub(crate) message_id: Vec<MessageIdData>,
 }

@@ -25,7 +25,7 @@ const OPENED: [&str; 8] = [
 const METADATA: &str = "org.apache.pulsar.metadata.bookkeeper";
 
 /// The whole command.
-pub(super) fn of(options: &StandaloneOptions, site: &Site, ports: &Ports, java_instance: Option<&Path>) -> Command {
+pub(super) fn of(options: &StandaloneOptions, site: &Site, ports: Ports, java_instance: Option<&Path>) -> Command {
     let mut command = Command::new(&options.java);
     command.current_dir(&site.folder).env("PULSAR_HOME", options.distribution.folder());
     command.arg("-cp").arg(options.distribution.class_path());

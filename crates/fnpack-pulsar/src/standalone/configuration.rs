@@ -21,7 +21,7 @@ pub(super) struct Site {
 
 impl Site {
     /// Makes the folders and writes the configuration.
-    pub(super) fn prepare(folder: &Path, options: &StandaloneOptions, ports: &Ports) -> Result<Self, StandaloneError> {
+    pub(super) fn prepare(folder: &Path, options: &StandaloneOptions, ports: Ports) -> Result<Self, StandaloneError> {
         let site = Self { folder: folder.to_owned() };
         for name in ["conf", "data", "logs", "tmp", "download", "packages", "functions", "connectors", "bin"] {
             let path = folder.join(name);
@@ -60,7 +60,7 @@ impl Site {
         self.at(name).display().to_string()
     }
 
-    fn broker_settings(&self, ports: &Ports) -> Vec<(&'static str, String)> {
+    fn broker_settings(&self, ports: Ports) -> Vec<(&'static str, String)> {
         vec![
             ("brokerServicePort", ports.service.to_string()),
             ("webServicePort", ports.web.to_string()),
@@ -71,7 +71,7 @@ impl Site {
         ]
     }
 
-    fn worker_settings(&self, ports: &Ports) -> Vec<(&'static str, String)> {
+    fn worker_settings(&self, ports: Ports) -> Vec<(&'static str, String)> {
         vec![
             ("pulsarServiceUrl", format!("pulsar://127.0.0.1:{}", ports.service)),
             ("pulsarWebServiceUrl", format!("http://127.0.0.1:{}", ports.web)),
@@ -112,7 +112,7 @@ fn replaced<'a>(text: &str, separator: char, settings: impl Iterator<Item = (&'a
     let (keys, lines): (Vec<_>, Vec<_>) = settings.unzip();
     let is_set = |line: &str| line.split_once(separator).is_some_and(|(key, _)| keys.contains(&key));
     let kept = text.lines().filter(|line| !is_set(line));
-    kept.chain(lines.iter().map(String::as_str)).map(|line| format!("{line}\n")).collect()
+    kept.chain(lines.iter().map(String::as_str)).flat_map(|line| [line, "\n"]).collect()
 }
 
 fn read(path: &Path) -> Result<String, StandaloneError> {

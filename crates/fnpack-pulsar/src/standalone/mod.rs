@@ -93,10 +93,8 @@ impl Standalone {
     pub fn start(options: &StandaloneOptions, interrupted: &dyn Fn() -> bool) -> Result<Self, StandaloneError> {
         java::check(&options.java)?;
         let failed = |source| StandaloneError::Distribution { source };
-        let java_instance = match options.functions_worker {
-            true => options.distribution.java_instance(&options.java).map_err(failed)?,
-            false => None,
-        };
+        let java_instance =
+            if options.functions_worker { options.distribution.java_instance(&options.java).map_err(failed)? } else { None };
         let folder = Place::make(&options.folder)?;
         let mut tries = 1;
         loop {
@@ -182,11 +180,11 @@ fn run(options: &StandaloneOptions, folder: &Path, java_instance: Option<&Path>,
     let mut port_is_taken = false;
     let started = (|| {
         let ports = Ports::choose().map_err(StandaloneError::system("find free ports"))?;
-        let site = Site::prepare(folder, options, &ports)?;
+        let site = Site::prepare(folder, options, ports)?;
         let path = log_file(folder);
         let file = File::create(&path).map_err(StandaloneError::file("create", &path))?;
         let mut log = Log::open(&path)?;
-        let command = command::of(options, &site, &ports, java_instance);
+        let command = command::of(options, &site, ports, java_instance);
         let process = ServerProcess::start(&command, &site.at("bin"), file).map_err(StandaloneError::system("start Pulsar"))?;
         let endpoint =
             Endpoint { service: format!("pulsar://127.0.0.1:{}", ports.service), web: format!("http://127.0.0.1:{}", ports.web) };

@@ -64,9 +64,9 @@ fn command_is_the_documented_one() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path(), "");
     let ports = Ports { service: 1, web: 2, storage: 3 };
-    let site = Site::prepare(&folder.path().join("site"), &options, &ports).unwrap();
+    let site = Site::prepare(&folder.path().join("site"), &options, ports).unwrap();
     let arguments = |options: &StandaloneOptions| {
-        let command = command::of(options, &site, &ports, None);
+        let command = command::of(options, &site, ports, None);
         command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect::<Vec<_>>()
     };
     let broker = arguments(&options);

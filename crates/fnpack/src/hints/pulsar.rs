@@ -66,7 +66,9 @@ impl Explain for StandaloneError {
             Self::Distribution { source } => source.advice(),
             Self::Interrupted => Advice::new(Interrupted),
             Self::File { source, .. } | Self::System { source, .. } => source.advice(),
-            Self::Ended { .. } | Self::NotReady { .. } => advice.hint("see that 1 GB of memory is free, or name a Pulsar that runs with `--pulsar URL`"),
+            Self::Ended { .. } | Self::NotReady { .. } => {
+                advice.hint("see that 1 GB of memory is free, or name a Pulsar that runs with `--pulsar URL`")
+            }
             _ => advice,
         }
     }

@@ -1,0 +1,136 @@
+//! The Python buildpack for Apache Pulsar functions: `bin/detect` and `bin/build` are links to this one program.
+//!
+//! It takes source folders with a class that Pulsar can call, or a module with `process(input)`, and leaves in the
+//! application folder that code and its dependencies, unpacked for the runner. Settings are read from the
+//! platform's environment, see [`settings`].
+
+mod build;
+mod dependencies;
+mod error;
+mod import_check;
+mod index;
+mod interpreter;
+mod manifest;
+mod placement;
+mod settings;
+mod uv;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use fnpack_buildpack::{FunctionPlatform, explained, labels, say, say_error};
+use libcnb::Buildpack;
+use libcnb::build::{BuildContext, BuildResult, BuildResultBuilder};
+use libcnb::data::launch::{Launch, LaunchBuilder, ProcessBuilder, Slice};
+use libcnb::data::layer::LayerName;
+use libcnb::data::{layer_name, process_type};
+use libcnb::detect::{DetectContext, DetectResult, DetectResultBuilder};
+use libcnb::generic::GenericMetadata;
+use libcnb::layer::{CachedLayerDefinition, InvalidMetadataAction, LayerRef, LayerState, RestoredLayerAction};
+
+use build::{BuildRequest, Built, Project};
+use dependencies::{Layers, Record};
+use error::PythonError;
+use fnpack_artifact::python::NoFunction;
+use settings::Settings;
+
+/// What starts functions in a runner.
+const INSTANCE: [&str; 2] = ["python", "/pulsar/instances/python-instance/python_instance_main.py"];
+
+fn main() -> ExitCode {
+    match fnpack_buildpack::run_again_with_defaults() {
+        Ok(()) => run(),
+        Err(error) => {
+            say_error(&format!("start the buildpack again with its target variables: {error}"));
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn run() {
+    libcnb::buildpack_main!(PythonBuildpack);
+    main();
+}
+
+struct PythonBuildpack;
+
+impl Buildpack for PythonBuildpack {
+    type Platform = FunctionPlatform;
+    type Metadata = GenericMetadata;
+    type Error = PythonError;
+
+    /// Several functions are for the build to complain of: Python it is all the same.
+    fn detect(&self, context: DetectContext<Self>) -> libcnb::Result<DetectResult, PythonError> {
+        let variables = context.platform.variables();
+        let settings = Settings::from_variables(&variables).map_err(PythonError::Settings)?;
+        let project = Project::read(&context.app_dir, &settings)?;
+        match project.search.choose(settings.class.as_deref()) {
+            Ok(_) | Err(NoFunction::Several(_)) => DetectResultBuilder::pass().build(),
+            Err(absent) => {
+                say(&absent.to_string());
+                DetectResultBuilder::fail().build()
+            }
+        }
+    }
+
+    fn build(&self, context: BuildContext<Self>) -> libcnb::Result<BuildResult, PythonError> {
+        let variables = context.platform.variables();
+        let dependencies = dependencies_layer(&context)?;
+        let request = BuildRequest {
+            application: context.app_dir.clone(),
+            settings: Settings::from_variables(&variables).map_err(PythonError::Settings)?,
+            variables,
+            arch: context.target.arch.clone(),
+            layers: Layers { cache: cache_layer(&context, layer_name!("uv-cache"))?, dependencies: dependencies.path() },
+            pip_conf: context.platform.file("pip", "pip.conf"),
+            earlier: match &dependencies.state {
+                LayerState::Restored { cause } => Some(cause.clone()),
+                LayerState::Empty { .. } => None,
+            },
+        };
+        let built = build::build(&request, &mut say)?;
+        let launch = launch(&built);
+        dependencies.write_metadata(built.record)?;
+        BuildResultBuilder::new().launch(launch).build()
+    }
+
+    fn on_error(&self, error: libcnb::Error<PythonError>) {
+        match error {
+            libcnb::Error::BuildpackError(error) => say_error(&explained(&error, error.hint().as_deref())),
+            other => say_error(&other.to_string()),
+        }
+    }
+}
+
+/// The tree of the last build, with what it was chosen by.
+fn dependencies_layer(context: &BuildContext<PythonBuildpack>) -> libcnb::Result<LayerRef<PythonBuildpack, (), Record>, PythonError> {
+    context.cached_layer(
+        layer_name!("dependencies"),
+        CachedLayerDefinition {
+            build: false,
+            launch: false,
+            invalid_metadata_action: &|_| InvalidMetadataAction::DeleteLayer,
+            restored_layer_action: &|record: &Record, _| (RestoredLayerAction::KeepLayer, record.clone()),
+        },
+    )
+}
+
+/// A folder that `uv` itself keeps in order, and that any later build may start from.
+fn cache_layer(context: &BuildContext<PythonBuildpack>, name: LayerName) -> libcnb::Result<PathBuf, PythonError> {
+    let definition = CachedLayerDefinition {
+        build: false,
+        launch: false,
+        invalid_metadata_action: &|_| InvalidMetadataAction::DeleteLayer,
+        restored_layer_action: &|_: &GenericMetadata, _| RestoredLayerAction::KeepLayer,
+    };
+    Ok(context.cached_layer(name, definition)?.path())
+}
+
+/// Dependencies are a layer of their own: a change of the function's code leaves it as it is.
+fn launch(built: &Built) -> Launch {
+    let command = INSTANCE.into_iter().chain(["--py", built.facts.artifact.as_str()]);
+    let process = ProcessBuilder::new(process_type!("function"), command).default(true).build();
+    let slices = (!built.slice.is_empty()).then(|| Slice { path_globs: built.slice.clone() });
+    LaunchBuilder::new().process(process).labels(labels(&built.facts)).slices(slices).build()
+}

@@ -1,0 +1,1 @@
+"""Finds the product that a customer meant."""
