@@ -138,6 +138,17 @@ fn function_answers_on_a_pulsar_that_is_there() {
         }
     }
     answers_are_compared(&broker);
+    package_is_run_on_a_runner(&broker);
+}
+
+fn package_is_run_on_a_runner(broker: &Broker) {
+    let arguments = ["run", "--raw", "instance/go", "--entrypoint", "cat", "--", "/pulsar/function/function"];
+    let program = broker.environment.command().args(arguments).output().unwrap().stdout;
+    let file = broker.environment.path().join("orders");
+    fs_err::write(&file, program).unwrap();
+    let answer = broker.run(file.to_str().unwrap(), &["--run-image", "stack/go-runner", "--input", "hello"]).success();
+    assert_eq!(answer, "hello!");
+    assert!(!broker.environment.call("image ls").success().contains("fnpack-run"));
 }
 
 fn answers_are_compared(broker: &Broker) {
