@@ -92,8 +92,8 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 fn tidy_record(record: &str, has_programs: bool) -> String {
     let is_kept = |line: &&str| {
         let path = recorded_files(line).next().unwrap_or_default();
-        let is_installers =
-            path.split_once(".dist-info/").is_some_and(|(_, name)| OF_INSTALLER.contains(&name)) || path.split('/').any(|part| part == "..");
+        let is_installers = path.split_once(".dist-info/").is_some_and(|(_, name)| OF_INSTALLER.contains(&name))
+            || path.split('/').any(|part| part == "..");
         !(path.is_empty() || is_installers || has_programs && path.starts_with("bin/"))
     };
     let mut lines: Vec<&str> = record.lines().filter(is_kept).collect();

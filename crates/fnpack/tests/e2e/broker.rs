@@ -118,7 +118,7 @@ impl Broker {
     fn wait_for_subscription(&self, topic: &str) -> Option<()> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
-            if self.admin().is_subscribed(topic).unwrap() {
+            if self.admin().is_consumed(topic, None).unwrap() {
                 return Some(());
             }
             std::thread::sleep(Duration::from_millis(200));
