@@ -207,7 +207,7 @@ fn function_answers(pulsar: &Standalone, folder: &Path) {
         admin.create_function(&name, &config, &code).unwrap();
         assert_eq!(admin.create_function(&name, &config, &code).unwrap_err().status(), Some(400));
         wait_for(|| admin.function_status(&name).unwrap().filter(fnpack_pulsar::admin::FunctionStatus::is_running));
-        wait_for(|| admin.subscriptions("in").unwrap().contains(&"public/default/exclaim".to_owned()).then_some(()));
+        wait_for(|| admin.is_consumed("in", Some("public/default/exclaim")).unwrap().then_some(()));
         let mut consumer = client.consumer("out", "test", Schema::String, Position::Latest).unwrap();
         client.producer("in", Schema::String).unwrap().send(format!("hello {round}").as_bytes()).unwrap();
         assert_eq!(payloads(&mut consumer, 1), [format!("hello {round}!")]);
