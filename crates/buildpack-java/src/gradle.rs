@@ -78,7 +78,7 @@ pub(crate) fn run(request: &BuildRequest, project: &Project, module: &Path, rele
     let path = task_path(&project.root, module);
     arguments.extend(request.settings.gradle.arguments.clone().unwrap_or_else(|| vec![format!("{path}assemble")]));
     arguments.push(format!("{path}fnpackLibraries"));
-    let invocation = Invocation { name: program.name, program: program.program, arguments };
+    let invocation = Invocation { name: program.name, program: program.path, arguments };
     invocation.run(&variables(request, &home, &properties), &root, &application)
 }
 

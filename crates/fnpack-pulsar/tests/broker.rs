@@ -108,13 +108,14 @@ fn standalone_serves_messages_packages_and_functions() {
     let kept = folder.path().join("kept");
     let options = StandaloneOptions { functions_worker: true, folder: Folder::Kept(kept), ..options(distribution, folder.path()) };
     // Once for the cache; the start is one from prepared classes then.
-    assert!(Standalone::prepare(&options).unwrap());
-    let pulsar = Standalone::start(&options).unwrap();
+    assert!(Standalone::prepare(&options, &|| false).unwrap());
+    let pulsar = Standalone::start(&options, &|| false).unwrap();
     assert!(pulsar.runs_java_functions() && pulsar.log().exists());
 
     assert_eq!(open_to_others(folder.path()), Vec::<String>::new());
     messages_come_back(&client(pulsar.endpoint()));
     partitions_are_one_topic(pulsar.endpoint());
+    schemas_of_others_are_let_in(pulsar.endpoint());
     refusals_are_told(&client(pulsar.endpoint()));
     package_is_kept(&admin(pulsar.endpoint()), folder.path());
     function_answers(&pulsar, folder.path());
@@ -126,7 +127,7 @@ fn standalone_serves_messages_packages_and_functions() {
     assert_eq!(processes(folder.path().to_str().unwrap()), Vec::<String>::new());
 
     // What was stored is there when it starts again in its folder.
-    let pulsar = Standalone::start(&StandaloneOptions { functions_worker: false, ..options }).unwrap();
+    let pulsar = Standalone::start(&StandaloneOptions { functions_worker: false, ..options }, &|| false).unwrap();
     let mut consumer = client(pulsar.endpoint()).consumer("stored", "test", Schema::Bytes, Position::Latest).unwrap();
     assert_eq!(consumer.receive(PATIENCE).unwrap().unwrap().id, stored);
     drop(pulsar);
@@ -180,6 +181,18 @@ fn partitions_are_one_topic(endpoint: &Endpoint) {
     assert!(matches!(consumer.receive(PATIENCE), Err(MessageError::Closed { .. })));
 }
 
+fn schemas_of_others_are_let_in(endpoint: &Endpoint) {
+    let (client, admin) = (client(endpoint), admin(endpoint));
+    assert!(!admin.is_consumed("open", None).unwrap());
+    let mut consumer = client.consumer("open", "test", Schema::Auto, Position::Latest).unwrap();
+    assert!(admin.is_consumed("open", Some("test")).unwrap() && !admin.is_consumed("open", Some("other")).unwrap());
+    client.producer("open", Schema::String).unwrap().send(b"text").unwrap();
+    assert_eq!(payloads(&mut consumer, 1), ["text"]);
+    let _without = client.consumer("shut", "test", Schema::Bytes, Position::Latest).unwrap();
+    let refused = client.consumer("shut", "other", Schema::String, Position::Latest).err().unwrap();
+    assert!(matches!(&refused, MessageError::Refused { code: ErrorCode::INCOMPATIBLE_SCHEMA, .. }), "{refused}");
+}
+
 fn refusals_are_told(client: &Client) {
     let _first = client.consumer("alone", "test", Schema::Bytes, Position::Latest).unwrap();
     let second = client.consumer("alone", "test", Schema::Bytes, Position::Latest).err().unwrap();
@@ -215,7 +228,7 @@ fn function_answers(pulsar: &Standalone, folder: &Path) {
         admin.create_function(&name, &config, &code).unwrap();
         assert_eq!(admin.create_function(&name, &config, &code).unwrap_err().status(), Some(400));
         wait_for(|| admin.function_status(&name).unwrap().filter(fnpack_pulsar::admin::FunctionStatus::is_running));
-        wait_for(|| admin.subscriptions("in").unwrap().contains(&"public/default/exclaim".to_owned()).then_some(()));
+        wait_for(|| admin.is_consumed("in", Some("public/default/exclaim")).unwrap().then_some(()));
         let mut consumer = client.consumer("out", "test", Schema::String, Position::Latest).unwrap();
         client.producer("in", Schema::String).unwrap().send(format!("hello {round}").as_bytes()).unwrap();
         assert_eq!(payloads(&mut consumer, 1), [format!("hello {round}!")]);
@@ -246,7 +259,7 @@ fn exclaim(folder: &Path) -> PathBuf {
 fn standalone_ends_when_its_starter_is_killed() {
     let Some(distribution) = distribution() else { return };
     if let Some(folder) = std::env::var_os(STARTER) {
-        let pulsar = Standalone::start(&options(distribution, Path::new(&folder))).unwrap();
+        let pulsar = Standalone::start(&options(distribution, Path::new(&folder)), &|| false).unwrap();
         println!("ready {}", pulsar.endpoint().service);
         std::thread::sleep(PATIENCE * 10);
         return;

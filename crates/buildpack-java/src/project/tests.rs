@@ -55,7 +55,10 @@ fn find_says_what_it_looked_for() {
         (&[("pom.xml", ""), source], "looked for a build file: pom.xml is empty".to_owned()),
         (&[("pom.xml", "<project/>")], "found pom.xml, but no source of Java, Kotlin, Scala or Groovy in a src folder".to_owned()),
         (&[("pom.xml", "<project/>"), ("src/main/java/F.java", "class F {}")], no_mention.to_owned()),
-        (&[("pom.xml", "<project/>"), ("src/test/java/F.java", FUNCTION)], "found pom.xml, but no source of Java, Kotlin, Scala or Groovy in a src folder".to_owned()),
+        (
+            &[("pom.xml", "<project/>"), ("src/test/java/F.java", FUNCTION)],
+            "found pom.xml, but no source of Java, Kotlin, Scala or Groovy in a src folder".to_owned(),
+        ),
         (&[("orders/pom.xml", "<project/>"), ("orders/src/main/java/F.java", FUNCTION)], below.to_owned()),
     ] {
         assert_eq!(said(files, &[]), expected, "{files:?}");

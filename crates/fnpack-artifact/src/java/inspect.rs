@@ -66,8 +66,12 @@ impl Unusable {
     /// The class that it is said of.
     pub fn class(&self) -> &str {
         match self {
-            Self::Absent(name) | Self::NotPublic(name) | Self::IsInterface(name) | Self::Abstract(name) | Self::NoConstructor(name) => name,
-            Self::WrongInterface { name, .. } => name,
+            Self::Absent(name)
+            | Self::NotPublic(name)
+            | Self::IsInterface(name)
+            | Self::Abstract(name)
+            | Self::NoConstructor(name)
+            | Self::WrongInterface { name, .. } => name,
         }
     }
 }
@@ -175,10 +179,10 @@ impl JavaArchive {
             return Err(Unusable::WrongInterface { name: dotted, absent: ancestry.absent });
         };
         match class {
-            ClassFile { is_interface: true, .. } => Err(Unusable::IsInterface(dotted)),
-            ClassFile { is_abstract: true, .. } => Err(Unusable::Abstract(dotted)),
-            ClassFile { is_public: false, .. } => Err(Unusable::NotPublic(dotted)),
-            ClassFile { has_constructor: false, .. } => Err(Unusable::NoConstructor(dotted)),
+            class if class.is_interface() => Err(Unusable::IsInterface(dotted)),
+            class if class.is_abstract() => Err(Unusable::Abstract(dotted)),
+            class if !class.is_public() => Err(Unusable::NotPublic(dotted)),
+            class if !class.has_constructor => Err(Unusable::NoConstructor(dotted)),
             _ => Ok(FunctionClass {
                 name: dotted,
                 interface: found.interface,
@@ -231,7 +235,7 @@ impl JavaArchive {
 
 /// Module descriptors have the level of the module system, not of the code.
 fn is_class(name: &str) -> bool {
-    name.ends_with(".class") && !name.starts_with("META-INF/versions/") && !name.ends_with("module-info.class")
+    name.strip_suffix(".class").is_some_and(|class| !class.starts_with("META-INF/versions/") && !class.ends_with("module-info"))
 }
 
 /// Loaders look nowhere else; jars that start by themselves keep classes in a folder.

@@ -151,7 +151,7 @@ fn subscribe(topic: &str, subscription: &str, schema: Schema, position: Position
     Subscribe {
         topic: topic.to_owned(),
         subscription: subscription.to_owned(),
-        schema: schema.registered(),
+        schema: schema.of_consumer(),
         initial_position: Some(i32::from(position == Position::Earliest)),
         ..Subscribe::default()
     }

@@ -96,7 +96,7 @@ impl Standalone {
     /// Does what is to be done once for a Java, if it was not: makes the jar that runs Java functions, and lets a
     /// Pulsar run to keep its classes in a form that starts faster. That takes half a minute, and saves half of
     /// each start's work. `false` if this Java keeps none; everything works without.
-    pub fn prepare(options: &StandaloneOptions) -> Result<bool, StandaloneError> {
+    pub fn prepare(options: &StandaloneOptions, interrupted: &dyn Fn() -> bool) -> Result<bool, StandaloneError> {
         let version = java::check(&options.java)?;
         let kept = options.distribution.class_archive(&version);
         if kept.exists() {
@@ -106,19 +106,26 @@ impl Standalone {
         let folder = tempfile::tempdir_in(parent).map_err(StandaloneError::file("create a folder in", parent))?;
         let archive = folder.path().join("classes.jsa");
         let options = StandaloneOptions { functions_worker: true, folder: Folder::Temporary(folder.path().to_owned()), ..options.clone() };
-        let mut pulsar = Self::launch(&options, |java_instance| Preparation { java_instance, classes: Classes::Into(archive.clone()) })?;
+        let mut pulsar =
+            Self::launch(&options, interrupted, |java_instance| Preparation { java_instance, classes: Classes::Into(archive.clone()) })?;
         pulsar.process.stop(TIME_TO_ARCHIVE).map_err(StandaloneError::system("stop Pulsar"))?;
-        Ok(fs_err::rename(&archive, &kept).is_ok())
+        // Java does not check an archive that was cut off by a failure of the machine, and crashes.
+        let whole = File::open(&archive).and_then(|file| file.sync_all());
+        Ok(whole.is_ok() && fs_err::rename(&archive, &kept).is_ok())
     }
 
-    /// Starts it and waits until it can be used.
-    pub fn start(options: &StandaloneOptions) -> Result<Self, StandaloneError> {
+    /// Starts it and waits until it can be used, or until `interrupted` says that nobody wants it any more.
+    pub fn start(options: &StandaloneOptions, interrupted: &dyn Fn() -> bool) -> Result<Self, StandaloneError> {
         let archive = options.distribution.class_archive(&java::check(&options.java)?);
         let classes = if archive.exists() { Classes::From(archive) } else { Classes::Loaded };
-        Self::launch(options, |java_instance| Preparation { java_instance, classes })
+        Self::launch(options, interrupted, |java_instance| Preparation { java_instance, classes })
     }
 
-    fn launch(options: &StandaloneOptions, prepared: impl FnOnce(Option<PathBuf>) -> Preparation) -> Result<Self, StandaloneError> {
+    fn launch(
+        options: &StandaloneOptions,
+        interrupted: &dyn Fn() -> bool,
+        prepared: impl FnOnce(Option<PathBuf>) -> Preparation,
+    ) -> Result<Self, StandaloneError> {
         let options = &StandaloneOptions { java: program(&options.java)?, ..options.clone() };
         let failed = |source| StandaloneError::Distribution { source };
         let java_instance =
@@ -127,7 +134,7 @@ impl Standalone {
         let folder = Place::make(&options.folder)?;
         let mut tries = 1;
         loop {
-            match run(options, folder.path(), &preparation) {
+            match run(options, folder.path(), &preparation, interrupted) {
                 (Err(_), true) if tries < MOST_TRIES => tries += 1,
                 (started, _) => return Self::of(started, folder, &preparation),
             }
@@ -216,7 +223,7 @@ fn log_file(folder: &Path) -> PathBuf {
 type Started = Result<(ServerProcess, Endpoint), StandaloneError>;
 
 /// One try, and whether it failed only for a port.
-fn run(options: &StandaloneOptions, folder: &Path, preparation: &Preparation) -> (Started, bool) {
+fn run(options: &StandaloneOptions, folder: &Path, preparation: &Preparation, interrupted: &dyn Fn() -> bool) -> (Started, bool) {
     let mut port_is_taken = false;
     let started = (|| {
         let ports = Ports::choose().map_err(StandaloneError::system("find free ports"))?;
@@ -228,14 +235,20 @@ fn run(options: &StandaloneOptions, folder: &Path, preparation: &Preparation) ->
         let process = ServerProcess::start(&command, &site.at("bin"), file).map_err(StandaloneError::system("start Pulsar"))?;
         let endpoint =
             Endpoint { service: format!("pulsar://127.0.0.1:{}", ports.service), web: format!("http://127.0.0.1:{}", ports.web) };
-        let ready = wait(&process, &mut log, Readiness::of(&endpoint.web, options.functions_worker), options);
+        let ready = wait(&process, &mut log, Readiness::of(&endpoint.web, options.functions_worker), options, interrupted);
         port_is_taken = log.port_is_taken();
         ready.map(|()| (process, endpoint))
     })();
     (started, port_is_taken)
 }
 
-fn wait(process: &ServerProcess, log: &mut Log, mut readiness: Readiness, options: &StandaloneOptions) -> Result<(), StandaloneError> {
+fn wait(
+    process: &ServerProcess,
+    log: &mut Log,
+    mut readiness: Readiness,
+    options: &StandaloneOptions,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<(), StandaloneError> {
     let begin = Instant::now();
     loop {
         let has_ended = process.has_ended().map_err(StandaloneError::system("watch Pulsar"))?;
@@ -245,6 +258,9 @@ fn wait(process: &ServerProcess, log: &mut Log, mut readiness: Readiness, option
         }
         if (log.is_leading() || !options.functions_worker) && readiness.ask() {
             return Ok(());
+        }
+        if interrupted() {
+            return Err(StandaloneError::Interrupted);
         }
         if begin.elapsed() > options.timeout {
             return Err(StandaloneError::NotReady { waited: options.timeout, log: log.tail() });

@@ -22,7 +22,7 @@ fn options(folder: &Path, script: &str) -> StandaloneOptions {
 
 fn failure(script: &str) -> (StandaloneError, usize) {
     let folder = tempfile::tempdir().unwrap();
-    let error = Standalone::start(&options(folder.path(), script)).err().unwrap();
+    let error = Standalone::start(&options(folder.path(), script), &|| false).err().unwrap();
     let names: Vec<_> = fs_err::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().starts_with("pulsar-")), "{names:?}");
     let starts = fs_err::read_to_string(folder.path().join("starts")).map_or(0, |text| text.lines().count());
@@ -41,6 +41,15 @@ fn server_that_hangs_is_given_up_on() {
     let (error, _) = failure("echo starting; sleep 1000");
     let StandaloneError::NotReady { log, .. } = error else { panic!("{error}") };
     assert_eq!(log.to_string(), "starting");
+}
+
+#[test]
+fn start_is_given_up_when_nobody_wants_it_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = StandaloneOptions { timeout: Duration::from_hours(1), ..options(folder.path(), "sleep 1000") };
+    let looks = std::cell::Cell::new(0);
+    let error = Standalone::start(&options, &|| looks.replace(looks.get() + 1) > 1).err().unwrap();
+    assert!(matches!(error, StandaloneError::Interrupted), "{error}");
 }
 
 #[test]
