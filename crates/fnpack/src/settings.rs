@@ -63,7 +63,9 @@ impl Settings {
             proxy: proxy_variables(),
             certificates,
             cache: cache.or_else(|| Some(home?.join(".cache"))).map(|folder| folder.join("fnpack")),
-            java: env::var_os("JAVA_HOME").filter(|home| !home.is_empty()).map_or("java".into(), |home| PathBuf::from(home).join("bin/java")),
+            java: env::var_os("JAVA_HOME")
+                .filter(|home| !home.is_empty())
+                .map_or("java".into(), |home| PathBuf::from(home).join("bin/java")),
         })
     }
 }

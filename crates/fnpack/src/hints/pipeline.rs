@@ -32,9 +32,8 @@ impl Explain for PipelineError {
             Self::Place(source) => source.advice(),
             Self::Take(source) => source.advice(),
             Self::Prepare(source) => source.advice(),
-            Self::LauncherTarget { wanted, .. } => {
-                Advice::new(Usage).hint(format!("make the image with the fnpack for {wanted}, or name a run image of this machine's target"))
-            }
+            Self::LauncherTarget { wanted, .. } => Advice::new(Usage)
+                .hint(format!("make the image with the fnpack for {wanted}, or name a run image of this machine's target")),
             Self::NoCommonApi { .. } | Self::NoBuildpacks { .. } => {
                 Advice::new(Configuration).hint("make the builder anew with `fnpack builder create`")
             }

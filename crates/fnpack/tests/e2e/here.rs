@@ -64,7 +64,11 @@ impl Jail {
         plan.network = Network::Host;
         let config = self.image.config().config.env.iter().filter_map(|entry| entry.split_once('='));
         let mut variables: BTreeMap<OsString, OsString> = config.map(|(name, value)| (name.into(), value.into())).collect();
-        let own = [("PATH", "/mnt:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("FNPACK_STORE", "/tmp/store"), ("TMPDIR", "/tmp")];
+        let own = [
+            ("PATH", "/mnt:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("FNPACK_STORE", "/tmp/store"),
+            ("TMPDIR", "/tmp"),
+        ];
         variables.extend(own.map(|(name, value)| (name.into(), value.into())));
         variables.extend(self.variables.iter().map(|(name, value)| ((*name).into(), value.clone())));
         plan.environment = variables;
