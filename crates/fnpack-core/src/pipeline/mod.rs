@@ -112,7 +112,7 @@ pub enum PipelineError {
     Prepare(#[from] std::io::Error),
     /// It has no launcher to put into the image.
     #[error("this fnpack carries the launcher for {own}, and `{run_image}` is for {wanted}")]
-    LauncherTarget { own: Target, run_image: String, wanted: Target },
+    LauncherTarget { own: String, run_image: String, wanted: String },
     /// Its lifecycle is of another age.
     #[error("the builder `{builder}` speaks the Platform APIs {versions}, of which fnpack knows none")]
     NoCommonApi { builder: String, versions: String },

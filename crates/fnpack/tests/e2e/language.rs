@@ -80,7 +80,7 @@ pub(crate) fn path(path: &Path) -> &str {
 }
 
 /// The Go module proxy of this machine, as the `go` command would have it.
-fn go_proxy() -> String {
+pub(crate) fn go_proxy() -> String {
     let configured = std::process::Command::new("go").args(["env", "GOPROXY"]).output();
     let answer = configured.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     if answer.is_empty() { "https://proxy.golang.org".to_owned() } else { answer }
