@@ -7,7 +7,7 @@ mod tree;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use fnpack_artifact::python::wheel::{Libc, Needs, Requirement, Runtime, fits};
+use fnpack_artifact::python::wheel::{Libc, Needs, Requirement, Runtime, fits, normal_name};
 use fnpack_buildpack::{Fingerprint, Variables};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
@@ -121,6 +121,9 @@ fn install(choice: &Choice<'_>, layers: &Layers, inputs: String) -> Result<Recor
     run(&uv, choice, &wanted, &site)?;
     tree::tidy(&site).map_err(PythonError::Lay)?;
     let projects = projects(&site).map_err(PythonError::Lay)?;
+    if projects.iter().any(|project| OF_RUNNER.contains(&normal_name(&project.metadata.name).as_str())) {
+        return Err(PythonError::UvTooOld);
+    }
     let needs = needs(&projects, choice)?;
     Ok(Record {
         inputs,

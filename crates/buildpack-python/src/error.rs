@@ -31,6 +31,8 @@ pub(crate) enum PythonError {
     PythonMissing,
     #[error("there is no `uv` in the build image's PATH")]
     UvMissing,
+    #[error("the `uv` of the build image cannot leave out what the runner has")]
+    UvTooOld,
     #[error("run `{command}`")]
     Run { command: String, source: io::Error },
     #[error("`{command}` failed with {status}")]
@@ -129,7 +131,7 @@ const HINTS: [(&str, &str); 22] = [
         "the index {index} does not have it: is the name right, or is it in another index (PIP_EXTRA_INDEX_URL)?",
     ),
     ("there is no version of", "the index {index} does not have that version"),
-    ("unexpected argument", "the uv of the build image is too old: 0.10 or newer is needed"),
+    ("unexpected argument", "the uv of the build image is too old: 0.11.20 or newer is needed"),
 ];
 
 impl PythonError {
@@ -149,6 +151,7 @@ impl PythonError {
             Self::Import { .. } | Self::Crash { .. } => "BP_PYTHON_IMPORT_CHECK=false leaves the import out",
             Self::PythonMissing => "use a build image with Python 3",
             Self::UvMissing => "use a build image with uv, or add it: `python3 -m pip install uv`",
+            Self::UvTooOld => "use a build image with uv 0.11.20 or newer",
             Self::Unfit { .. } | Self::CompiledHere { .. } => "take a version of it that has a wheel for the runner, or another runner",
             Self::Export(_) => "make the lock again with `uv lock`",
             Self::RequiresPython { .. } => "take a runner with such a Python, or change requires-python",

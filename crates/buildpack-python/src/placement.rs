@@ -78,7 +78,7 @@ pub(crate) fn check_names(own: &[PathBuf], site: &Path, projects: &[Project]) ->
         if let Some(name) = clash(file, &packages, site) {
             let found = name.display().to_string();
             let has = |project: &&Project| project.files.iter().any(|file| Path::new(file).starts_with(&name));
-            let project = projects.iter().find(has).map(ToString::to_string).unwrap_or_else(|| "a dependency".to_owned());
+            let project = projects.iter().find(has).map_or_else(|| "a dependency".to_owned(), ToString::to_string);
             return Err(PythonError::Clash { file: file.display().to_string(), found, project });
         }
     }
@@ -250,7 +250,7 @@ mod tests {
             let site = site.map(|file| folder(&[file]));
             let files = paths(files);
             let own = OwnCode { application: application.path(), root: Path::new(""), files: &files };
-            place(&own, site.as_ref().map(|site| site.path()), form).unwrap();
+            place(&own, site.as_ref().map(tempfile::TempDir::path), form).unwrap();
             assert_eq!(listing(application.path()), expected, "{form:?}");
         }
     }

@@ -124,7 +124,8 @@ impl Source {
             let path = folder.join(&entry.name);
             let is_folder = entry.kind == FileType::Directory;
             let taken = self.selection.takes(&path, is_folder);
-            if !taken && !(is_folder && self.selection.reaches_below()) {
+            let passed = is_folder && self.selection.reaches_below();
+            if !(taken || passed) {
                 continue;
             }
             let stat = self.root.symlink_metadata(&path).map_err(lookup)?;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use fnpack_pulsar::admin::{Admin, AdminOptions, Code, FunctionName, PackageMetadata, PackageName};
 use fnpack_pulsar::distribution::{Distribution, FetchOptions};
-use fnpack_pulsar::messages::{Client, ClientOptions, Consumer, ErrorCode, MessageError, Outgoing, Position, Schema};
-use fnpack_pulsar::standalone::{Standalone, StandaloneOptions};
+use fnpack_pulsar::messages::{Client, ClientOptions, Consumer, ErrorCode, MessageError, MessageId, Outgoing, Position, Schema};
+use fnpack_pulsar::standalone::{Folder, Standalone, StandaloneOptions};
 use fnpack_pulsar::{Endpoint, HttpOptions};
 use serde_json::json;
 
@@ -85,22 +85,32 @@ fn payloads(consumer: &mut Consumer, count: usize) -> Vec<String> {
 fn standalone_serves_messages_packages_and_functions() {
     let Some(distribution) = distribution() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let options = StandaloneOptions { functions_worker: true, ..options(distribution, folder.path()) };
-    let pulsar = Standalone::start(&options).unwrap();
+    let kept = folder.path().join("kept");
+    let options = StandaloneOptions { functions_worker: true, folder: Folder::Kept(kept), ..options(distribution, folder.path()) };
+    // Once for the cache; the start is one from prepared classes then.
+    assert!(Standalone::prepare(&options, &|| false).unwrap());
+    let pulsar = Standalone::start(&options, &|| false).unwrap();
     assert!(pulsar.runs_java_functions() && pulsar.log().exists());
 
     messages_come_back(&client(pulsar.endpoint()));
     partitions_are_one_topic(pulsar.endpoint());
+    schemas_of_others_are_let_in(pulsar.endpoint());
     refusals_are_told(&client(pulsar.endpoint()));
     package_is_kept(&admin(pulsar.endpoint()), folder.path());
     function_answers(&pulsar, folder.path());
+    let stored = store(&client(pulsar.endpoint()));
 
     let began = Instant::now();
     pulsar.stop().unwrap();
     assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!(processes(folder.path().to_str().unwrap()), Vec::<String>::new());
-    let left: Vec<_> = fs_err::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("pulsar-")), "{left:?}");
+
+    // What was stored is there when it starts again in its folder.
+    let pulsar = Standalone::start(&StandaloneOptions { functions_worker: false, ..options }, &|| false).unwrap();
+    let mut consumer = client(pulsar.endpoint()).consumer("stored", "test", Schema::Bytes, Position::Latest).unwrap();
+    assert_eq!(consumer.receive(PATIENCE).unwrap().unwrap().id, stored);
+    drop(pulsar);
+    assert_eq!(processes(folder.path().to_str().unwrap()), Vec::<String>::new());
 }
 
 fn messages_come_back(client: &Client) {
@@ -129,6 +139,12 @@ fn messages_come_back(client: &Client) {
     assert_eq!(payloads(&mut latest, 1), ["new"]);
 }
 
+/// Leaves a message for a subscription.
+fn store(client: &Client) -> MessageId {
+    drop(client.consumer("stored", "test", Schema::Bytes, Position::Latest).unwrap());
+    client.producer("stored", Schema::Bytes).unwrap().send(b"to stay").unwrap()
+}
+
 fn partitions_are_one_topic(endpoint: &Endpoint) {
     let (client, admin) = (client(endpoint), admin(endpoint));
     assert!(admin.create_topic("parted", Some(3)).unwrap());
@@ -142,6 +158,18 @@ fn partitions_are_one_topic(endpoint: &Endpoint) {
     assert_eq!(received, ["0", "1", "2", "3", "4", "5"]);
     assert!(admin.delete_topic("parted").unwrap());
     assert!(matches!(consumer.receive(PATIENCE), Err(MessageError::Closed { .. })));
+}
+
+fn schemas_of_others_are_let_in(endpoint: &Endpoint) {
+    let (client, admin) = (client(endpoint), admin(endpoint));
+    assert!(!admin.is_consumed("open", None).unwrap());
+    let mut consumer = client.consumer("open", "test", Schema::Auto, Position::Latest).unwrap();
+    assert!(admin.is_consumed("open", Some("test")).unwrap() && !admin.is_consumed("open", Some("other")).unwrap());
+    client.producer("open", Schema::String).unwrap().send(b"text").unwrap();
+    assert_eq!(payloads(&mut consumer, 1), ["text"]);
+    let _without = client.consumer("shut", "test", Schema::Bytes, Position::Latest).unwrap();
+    let refused = client.producer("shut", Schema::String).err().unwrap();
+    assert!(matches!(&refused, MessageError::Refused { code: ErrorCode::INCOMPATIBLE_SCHEMA, .. }), "{refused}");
 }
 
 fn refusals_are_told(client: &Client) {
@@ -179,6 +207,7 @@ fn function_answers(pulsar: &Standalone, folder: &Path) {
         admin.create_function(&name, &config, &code).unwrap();
         assert_eq!(admin.create_function(&name, &config, &code).unwrap_err().status(), Some(400));
         wait_for(|| admin.function_status(&name).unwrap().filter(fnpack_pulsar::admin::FunctionStatus::is_running));
+        wait_for(|| admin.subscriptions("in").unwrap().contains(&"public/default/exclaim".to_owned()).then_some(()));
         let mut consumer = client.consumer("out", "test", Schema::String, Position::Latest).unwrap();
         client.producer("in", Schema::String).unwrap().send(format!("hello {round}").as_bytes()).unwrap();
         assert_eq!(payloads(&mut consumer, 1), [format!("hello {round}!")]);
@@ -209,7 +238,7 @@ fn exclaim(folder: &Path) -> PathBuf {
 fn standalone_ends_when_its_starter_is_killed() {
     let Some(distribution) = distribution() else { return };
     if let Some(folder) = std::env::var_os(STARTER) {
-        let pulsar = Standalone::start(&options(distribution, Path::new(&folder))).unwrap();
+        let pulsar = Standalone::start(&options(distribution, Path::new(&folder)), &|| false).unwrap();
         println!("ready {}", pulsar.endpoint().service);
         std::thread::sleep(PATIENCE * 10);
         return;

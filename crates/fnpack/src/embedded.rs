@@ -125,7 +125,7 @@ pub(crate) static DEFAULT_BUILDERS: [DefaultBuilder; 3] = [
     DefaultBuilder {
         languages: "Java",
         name: "fnpack/java-builder",
-        markers: &["pom.xml", "build.gradle", "build.gradle.kts"],
+        markers: &["pom.xml", "build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"],
         sources: &[],
         builder_toml: include_str!("../../../builders/java-builder/builder.toml"),
         buildpacks: &[JAVA],
@@ -139,7 +139,7 @@ pub(crate) static DEFAULT_BUILDERS: [DefaultBuilder; 3] = [
     DefaultBuilder {
         languages: "Python",
         name: "fnpack/python-builder",
-        markers: &["pyproject.toml", "requirements.txt", "setup.py"],
+        markers: &["pyproject.toml", "requirements.txt", "setup.py", "Pipfile"],
         sources: &["*.py"],
         builder_toml: include_str!("../../../builders/python-builder/builder.toml"),
         buildpacks: &[PYTHON],

@@ -94,7 +94,7 @@ fn tidy_record(record: &str, has_programs: bool) -> String {
         let path = recorded_files(line).next().unwrap_or_default();
         let is_installers = path.split_once(".dist-info/").is_some_and(|(_, name)| OF_INSTALLER.contains(&name))
             || path.split('/').any(|part| part == "..");
-        !path.is_empty() && !is_installers && !(has_programs && path.starts_with("bin/"))
+        !(path.is_empty() || is_installers || has_programs && path.starts_with("bin/"))
     };
     let mut lines: Vec<&str> = record.lines().filter(is_kept).collect();
     lines.sort_unstable();

@@ -189,7 +189,7 @@ impl Archive {
         }
         let mut package = Package::default();
         package.layout.has_requirements = inside.iter().any(|name| name == "requirements.txt");
-        for name in inside.iter().filter_map(|name| name.strip_prefix("deps/")).filter(|name| name.ends_with(".whl")) {
+        for name in inside.iter().filter_map(|name| name.strip_prefix("deps/")).filter(|name| is_wheel(name)) {
             let wheel: WheelName = name.parse().map_err(|source| ArtifactError::Dependency { path: self.path.clone(), source })?;
             package.layout.needs.add(&wheel.tags);
             package.layout.wheels.push(name.to_owned());
@@ -241,6 +241,11 @@ impl Archive {
         read.map_err(|source| ArtifactError::Read { path: format!("{}!{name}", self.path), source })?;
         Ok(bytes)
     }
+}
+
+/// As the instance tells them.
+fn is_wheel(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending == "whl")
 }
 
 fn stays_inside(name: &str) -> bool {

@@ -179,7 +179,7 @@ impl<'a> Flow<'a> {
         let runner = match &options.builder {
             BuilderChoice::Image(_) => bench.runner_facts(&run_image.image)?,
             // Nothing can be mounted where there is no sandbox.
-            BuilderChoice::Folder(_) => bench.runner_facts_at_hand(&run_image.image),
+            BuilderChoice::Folder(_) => bench.runner_facts_without_mounts(&run_image.image),
         };
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
         let site = Site::prepare(bench, options, &builder, &runner)?;
@@ -224,12 +224,10 @@ impl<'a> Flow<'a> {
         let app_dir = &self.options.app_dir;
         let program = self.builder.launcher()?;
         let run_image = &self.run_image;
-        // A run image that says nothing of itself is described in the function image, for later rebases.
-        let described = self.runner.written_to(&run_image.image);
         let reference = run_image.reference.with_digest(run_image.image.digest()).to_string();
         let input = ExportInput {
             platform_api: self.builder.api,
-            run_image: RunImage { image: &described, extended: None, reference: &reference, names: run_image.names.clone() },
+            run_image: RunImage { image: &run_image.image, extended: None, reference: &reference, names: run_image.names.clone() },
             previous: self.previous.as_ref(),
             built,
             layers: Folder { root: &layers.root, at: Path::new(LAYERS), parents: Vec::new() },

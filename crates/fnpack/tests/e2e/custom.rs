@@ -12,7 +12,7 @@ fn with_builder(name: &str) -> Option<Environment> {
 }
 
 /// A buildpack in bash, in a folder of the test.
-fn buildpack(environment: &Environment, folder: &str, id: &str, build: &str) {
+pub(crate) fn buildpack(environment: &Environment, folder: &str, id: &str, build: &str) {
     environment.write(&format!("{folder}/buildpack.toml"), &buildpack_toml(id));
     environment.script(&format!("{folder}/bin/detect"), "#!/usr/bin/env bash\n");
     environment.script(&format!("{folder}/bin/build"), &format!("#!/usr/bin/env bash\nset -e\n{build}\n"));

@@ -3,9 +3,11 @@
 use super::environment::{Environment, repository};
 
 /// Every command that has a help text, in the order of the document.
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 27] = [
     "",
+    "new",
     "build",
+    "package",
     "run",
     "rebase",
     "inspect",

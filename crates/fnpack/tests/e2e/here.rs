@@ -220,6 +220,20 @@ fn needs_root_jailed_build_refuses_what_the_image_could_not_use() {
 }
 
 #[test]
+fn needs_root_jailed_build_takes_further_buildpacks() {
+    let Some(environment) = prepared("here/further-builder", "echo own >> order\n") else { return };
+    let toml = "api = \"0.10\"\n[buildpack]\nid = \"example/more\"\nversion = \"2\"\n[[targets]]\nos = \"linux\"\n";
+    environment.write("source/more/buildpack.toml", toml);
+    environment.script("source/more/bin/detect", "#!/bin/sh\n");
+    environment.script("source/more/bin/build", "#!/bin/sh\necho more >> order\nrm -r more\n");
+    let arguments = ["--quiet", "build", "here/further", "source", "-B", "here/further-builder", "--post-buildpack", "source/more"];
+    let expected = environment.fnpack(arguments).success();
+    let jail = Jail::new(&environment, "here/further-builder", ANYBODY).with_runner(&environment, "test/run");
+    give(&jail, &environment);
+    assert_eq!(jail.build("here/further", "/tmp/source --post-buildpack /tmp/source/more"), expected);
+}
+
+#[test]
 fn here_outside_of_a_builder_says_what_is_missing() {
     let environment = Environment::empty();
     environment.write("source/go.mod", "module example.org/f\n");

@@ -4,6 +4,7 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::Command;
 
+use super::custom::buildpack;
 use super::environment::{Environment, Outcome, bash_builder, cache};
 
 const USER: &str = "fnpack-test";
@@ -43,6 +44,7 @@ fn as_user(environment: &Environment, arguments: &[&str]) -> Outcome {
 fn user_with_a_range_builds_the_same_digest_as_root() {
     let (Some(root), Some(ids)) = (Environment::with_base(), user()) else { return };
     let build = "mkdir $1/a; cp data $1/a/; printf '[types]\\nlaunch = true\\n' > $1/a.toml; chmod 600 data";
+    root.write("bp/of-the-builder", "");
     bash_builder(&root, "rootless/builder", "exit 0", build);
     root.write("function/data", "contents");
     let as_root = root.call("build rootless/function function -B rootless/builder").success();
@@ -64,6 +66,13 @@ fn user_with_a_range_builds_the_same_digest_as_root() {
     )
     .success();
     assert_eq!(owner, "10000:10001:600");
+
+    // A buildpack of one's own takes the place of the builder's of that name, whoever mounts it.
+    buildpack(&environment, "own", "example/bash", "ls -A $CNB_BUILDPACK_DIR > seen");
+    give(environment.path(), ids);
+    as_user(&environment, &["build", "rootless/own", "function", "-B", "rootless/builder", "-b", "own"]).success();
+    let seen = as_user(&environment, &["run", "--raw", "rootless/own", "--entrypoint", "cat", "--", "/pulsar/function/seen"]);
+    assert_eq!(seen.success(), "bin\nbuildpack.toml");
     environment_cleanup(&environment);
 }
 

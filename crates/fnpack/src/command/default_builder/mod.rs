@@ -56,11 +56,18 @@ pub(super) fn choose(wanted: &Wanted<'_>, session: &Session<'_>) -> Result<Chose
     let name: Reference = builder.name.parse()?;
     // A runner that the user names stands for the default one, which is not made then: its base may be a large download.
     let runner = if wanted.run_image.is_none() { runner(builder, wanted.source, session) } else { None };
-    if session.bench.store.image(&name, wanted.target)?.is_none() {
-        make(builder, runner, wanted.target, session)?;
+    let description = match session.bench.store.image(&name, wanted.target)? {
+        Some(image) => BuilderDescription::of(&image, &name.familiar())?,
+        None => make(builder, runner, wanted.target, session)?,
+    };
+    if let Some(version) = other_maker(&description) {
+        session.ui.warning(&format!(
+            "{} was made by fnpack {version}; `fnpack image rm {}` lets this fnpack make its own",
+            builder.name, builder.name
+        ));
     }
     let runner = match runner {
-        Some(runner) if names_run_image(&name, runner.name, wanted.target, session)? => runner,
+        Some(runner) if names_run_image(&description, runner.name)? => runner,
         _ => return Ok(Chosen { builder: name, run_image: wanted.run_image.cloned() }),
     };
     stack::ensure(&[runner], wanted.target, session)?;
@@ -101,16 +108,25 @@ fn runner(builder: &'static DefaultBuilder, source: &Source, session: &Session<'
     found.first().and_then(|found| found.builder.run_stacks.first()).or(builder.run_stacks.first())
 }
 
+/// The version of the fnpack that made the builder, if that was another one.
+fn other_maker(builder: &BuilderDescription) -> Option<&str> {
+    let maker = &builder.metadata.created_by;
+    (maker.name == "fnpack" && maker.version != env!("CARGO_PKG_VERSION")).then_some(maker.version.as_str())
+}
+
 /// Whether the builder, which may be the user's own under the default's name, uses this run image.
-fn names_run_image(builder: &Reference, runner: &str, target: &Target, session: &Session<'_>) -> Result<bool, CommandError> {
-    let Some(image) = session.bench.store.image(builder, target)? else { return Ok(false) };
+fn names_run_image(builder: &BuilderDescription, runner: &str) -> Result<bool, CommandError> {
     let runner: Reference = runner.parse()?;
-    let images = BuilderDescription::of(&image, &builder.familiar())?.run_images();
-    Ok(images.iter().any(|entry| entry.image.parse::<Reference>().is_ok_and(|name| name == runner)))
+    Ok(builder.run_images().iter().any(|entry| entry.image.parse::<Reference>().is_ok_and(|name| name == runner)))
 }
 
 /// Makes a builder of what fnpack carries, and the runner that its build will ask for. Says first what it will take.
-fn make(builder: &DefaultBuilder, runner: Option<&EmbeddedStack>, target: &Target, session: &Session<'_>) -> Result<(), CommandError> {
+fn make(
+    builder: &DefaultBuilder,
+    runner: Option<&EmbeddedStack>,
+    target: &Target,
+    session: &Session<'_>,
+) -> Result<BuilderDescription, CommandError> {
     session.ui.step(&format!("the builder {} for {} is not in the store; making it, once", builder.name, builder.languages));
     let stacks: Vec<&EmbeddedStack> = std::iter::once(&builder.build_stack).chain(runner).collect();
     stack::ensure(&stacks, target, session)?;
@@ -124,9 +140,9 @@ fn make(builder: &DefaultBuilder, runner: Option<&EmbeddedStack>, target: &Targe
         lifecycle: &lifecycle(),
         version: env!("CARGO_PKG_VERSION"),
     };
-    pipeline::create_builder(&session.bench, parts, &builder.name.parse()?, target)?;
+    let image = pipeline::create_builder(&session.bench, parts, &builder.name.parse()?, target)?;
     session.ui.progress_done();
-    Ok(())
+    Ok(BuilderDescription::of(&image, builder.name)?)
 }
 
 /// An embedded buildpack, written to a folder below `scratch`.

@@ -68,7 +68,7 @@ impl Pulsar {
         let began = Instant::now();
         session.ui.step("starting Pulsar");
         let options = StandaloneOptions { java: session.settings.java.clone(), ..StandaloneOptions::new(distribution, scratch.path()) };
-        let standalone = Standalone::start(&options)?;
+        let standalone = Standalone::start(&options, &|| interruption.asked())?;
         session.ui.detail(&format!("Pulsar is up ({:.1} s)", began.elapsed().as_secs_f64()));
         let Endpoint { service, web } = standalone.endpoint().clone();
         let client = Client::connect(&ClientOptions::new(&service))?;

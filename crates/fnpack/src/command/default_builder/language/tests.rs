@@ -24,6 +24,7 @@ fn language_is_told_by_the_files() {
         (&["pom.xml", "src/main/java/F.java"], "fnpack/java-builder"),
         (&["build.gradle"], "fnpack/java-builder"),
         (&["build.gradle.kts", "settings.gradle.kts"], "fnpack/java-builder"),
+        (&["settings.gradle", "orders/build.gradle"], "fnpack/java-builder"),
         (&["function.py"], "fnpack/python-builder"),
         (&["pyproject.toml", "src/orders/function.py"], "fnpack/python-builder"),
         (&["requirements.txt"], "fnpack/python-builder"),
@@ -37,8 +38,8 @@ fn language_is_told_by_the_files() {
 #[test]
 fn source_of_no_language_is_told_what_was_looked_for() {
     let go = "Go: looked for go.mod: not found";
-    let java = "Java: looked for pom.xml, build.gradle, build.gradle.kts: not found";
-    let python = "Python: looked for pyproject.toml, requirements.txt, setup.py, *.py: not found";
+    let java = "Java: looked for pom.xml, build.gradle, build.gradle.kts, settings.gradle, settings.gradle.kts: not found";
+    let python = "Python: looked for pyproject.toml, requirements.txt, setup.py, Pipfile, *.py: not found";
     for (files, lines) in [
         (&[][..], vec![go.to_owned(), java.to_owned(), python.to_owned()]),
         (&["README.md", "main.go", "F.java"], vec![go.to_owned(), java.to_owned(), python.to_owned()]),
