@@ -6,7 +6,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-const EMBEDDED: [&str; 3] = ["launcher", "lifecycle", "buildpack-golang"];
+const EMBEDDED: [&str; 5] = ["launcher", "lifecycle", "buildpack-golang", "buildpack-java", "buildpack-python"];
 
 fn main() {
     let arch = match env::var("CARGO_CFG_TARGET_ARCH").as_deref() {

@@ -1,16 +1,17 @@
 //! The build: choose the toolchain, compile unless nothing changed, and leave the binary alone in its folder.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use fnpack_artifact::golang::Elf;
 use fnpack_buildpack::{Variables, empty};
 use libcnb::Target;
 use serde::{Deserialize, Serialize};
 
 use crate::build_constraint::BuildTags;
 use crate::build_info::BuildInfo;
-use crate::elf;
 use crate::error::GolangError;
 use crate::go_command::{self, Go};
 use crate::inputs;
@@ -69,8 +70,13 @@ pub(crate) fn build(request: &BuildRequest, say: &mut dyn FnMut(&str)) -> Result
         return Err(GolangError::Build { package: as_argument(package), output, proxy, cgo_files: project.cgo_files.clone() });
     }
     let binary = request.layers.function.join(BINARY);
-    let is_static = elf::is_static(&binary).map_err(GolangError::Take)?;
+    let is_static = is_static(&binary).map_err(GolangError::Take)?;
     Ok(Record { inputs, is_static, info: go.build_info(&binary)? })
+}
+
+/// What is no program at all is not static either.
+fn is_static(binary: &Path) -> io::Result<bool> {
+    Ok(Elf::read(&mut fs_err::File::open(binary)?)?.is_some_and(|elf| elf.is_static()))
 }
 
 fn find(request: &BuildRequest) -> Result<Project, GolangError> {

@@ -7,7 +7,6 @@
 mod build;
 mod build_constraint;
 mod build_info;
-mod elf;
 mod error;
 mod go_command;
 mod inputs;

@@ -188,13 +188,16 @@ fn needs(projects: &[Project], choice: &Choice<'_>) -> Result<Needs, PythonError
 fn notes(manifest: &Manifest, wanted: &Wanted, projects: &[Project]) -> Vec<String> {
     let file = manifest.file.display().to_string();
     let direct = wanted.direct.iter().map(|requirement| (requirement, file.clone()));
-    let indirect = projects.iter().flat_map(|project| project.metadata.requires.iter().map(|requirement| (requirement, project.to_string())));
+    let indirect =
+        projects.iter().flat_map(|project| project.metadata.requires.iter().map(|requirement| (requirement, project.to_string())));
     let asked: Vec<(&Requirement, String)> = direct.chain(indirect).collect();
     let note = |name: &&str| {
         let askers: Vec<String> = asked
             .iter()
             .filter(|(requirement, _)| requirement.name == **name)
-            .map(|(requirement, asker)| format!("{asker} asks for {}", if requirement.versions.is_empty() { "any" } else { &requirement.versions }))
+            .map(|(requirement, asker)| {
+                format!("{asker} asks for {}", if requirement.versions.is_empty() { "any" } else { &requirement.versions })
+            })
             .collect();
         (!askers.is_empty()).then(|| format!("left out: {name}, which the runner has in its own version ({})", askers.join(", ")))
     };

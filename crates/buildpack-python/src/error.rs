@@ -75,25 +75,61 @@ const HINTS: [(&str, &str); 22] = [
         "invalid peer certificate",
         "the certificate of the index {index} is not trusted in the build: give its CA certificate to the build (SSL_CERT_FILE)",
     ),
-    ("dns error", "the host of the index {index} cannot be found: is there a network in the build, or is another index meant (PIP_INDEX_URL)?"),
+    (
+        "dns error",
+        "the host of the index {index} cannot be found: is there a network in the build, or is another index meant (PIP_INDEX_URL)?",
+    ),
     ("401 Unauthorized", "the index {index} wants to know who asks: give a netrc file or pip.conf by a service binding"),
     ("403 Forbidden", "the index {index} refuses this: see its rules, and the user in netrc or pip.conf"),
-    ("tcp connect error", "the index {index} cannot be reached: is there a network in the build, a proxy (HTTPS_PROXY), or is another index meant (PIP_INDEX_URL)?"),
-    ("error sending request", "the index {index} cannot be reached: is there a network in the build, a proxy (HTTPS_PROXY), or is another index meant (PIP_INDEX_URL)?"),
+    (
+        "tcp connect error",
+        "the index {index} cannot be reached: is there a network in the build, a proxy (HTTPS_PROXY), or is another index meant (PIP_INDEX_URL)?",
+    ),
+    (
+        "error sending request",
+        "the index {index} cannot be reached: is there a network in the build, a proxy (HTTPS_PROXY), or is another index meant (PIP_INDEX_URL)?",
+    ),
     ("Network connectivity is disabled", "uv was told not to use the network; give it wheels with PIP_FIND_LINKS"),
-    ("Hash mismatch", "a package is not the one whose hash is pinned: make the lock again if it was published anew, else distrust the index {index}"),
+    (
+        "Hash mismatch",
+        "a package is not the one whose hash is pinned: make the lock again if it was published anew, else distrust the index {index}",
+    ),
     ("require-hashes", "some packages have a hash and others not: pin all of them, for instance with `uv pip compile --generate-hashes`"),
     ("no wheels with a matching", "a package has no wheel for the runner ({goal}): take another version of it, or another runner"),
     ("no usable wheels", "a package has no wheel for the runner ({goal}), and building from source is switched off"),
-    ("does not satisfy Python", "a package is for other releases of Python than the runner's ({goal}): take another version of it, or another runner"),
-    ("Unknown compiler", "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one"),
-    ("command 'gcc' failed", "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one"),
-    ("command 'cc' failed", "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one"),
-    ("-linux-gnu-gcc' failed", "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one"),
-    ("linker `cc` not found", "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one"),
+    (
+        "does not satisfy Python",
+        "a package is for other releases of Python than the runner's ({goal}): take another version of it, or another runner",
+    ),
+    (
+        "Unknown compiler",
+        "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one",
+    ),
+    (
+        "command 'gcc' failed",
+        "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one",
+    ),
+    (
+        "command 'cc' failed",
+        "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one",
+    ),
+    (
+        "-linux-gnu-gcc' failed",
+        "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one",
+    ),
+    (
+        "linker `cc` not found",
+        "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one",
+    ),
     ("Failed to build", "a package has no wheel for the runner ({goal}) and its source could not be built: take a version with a wheel"),
-    ("Failed to download and build", "a package has no wheel for the runner ({goal}) and its source could not be built: take a version with a wheel"),
-    ("was not found in the package registry", "the index {index} does not have it: is the name right, or is it in another index (PIP_EXTRA_INDEX_URL)?"),
+    (
+        "Failed to download and build",
+        "a package has no wheel for the runner ({goal}) and its source could not be built: take a version with a wheel",
+    ),
+    (
+        "was not found in the package registry",
+        "the index {index} does not have it: is the name right, or is it in another index (PIP_EXTRA_INDEX_URL)?",
+    ),
     ("there is no version of", "the index {index} does not have that version"),
     ("unexpected argument", "the uv of the build image is too old: 0.11.20 or newer is needed"),
 ];
@@ -108,7 +144,9 @@ impl PythonError {
                 return Some(hint.replace("{goal}", goal).replace("{index}", index));
             }
             Self::Import { missing: Some(module), .. } => {
-                return Some(format!("add the project that has `{module}` to the dependencies; BP_PYTHON_IMPORT_CHECK=false leaves the import out"));
+                return Some(format!(
+                    "add the project that has `{module}` to the dependencies; BP_PYTHON_IMPORT_CHECK=false leaves the import out"
+                ));
             }
             Self::Import { .. } | Self::Crash { .. } => "BP_PYTHON_IMPORT_CHECK=false leaves the import out",
             Self::PythonMissing => "use a build image with Python 3",
@@ -149,7 +187,10 @@ mod tests {
             ("cause: Hash mismatch for `a==1`", "a package is not the one whose hash is pinned"),
             ("Because a==1 has no wheels with a matching Python ABI tag", "a package has no wheel for the runner (Python 3.13)"),
             ("does not satisfy Python>=3.11 and", "a package is for other releases of Python than the runner's (Python 3.13)"),
-            ("error: Failed to build `a`\n ERROR: Unknown compiler(s)", "a package has no wheel for the runner (Python 3.13) and must be compiled"),
+            (
+                "error: Failed to build `a`\n ERROR: Unknown compiler(s)",
+                "a package has no wheel for the runner (Python 3.13) and must be compiled",
+            ),
         ] {
             let variables = [("UV_DEFAULT_INDEX".into(), "https://me:secret@index".into())].into();
             let error = PythonError::Install {

@@ -118,14 +118,22 @@ mod tests {
         let with = |head: &str| format!("{head}\nfrom pulsar import Function{CLASS}");
         for (source, class, expected) in [
             (with(""), "a.A", "`a.A` was imported"),
-            (with("import pulsar\nclass R(pulsar.schema.Record):\n    x = pulsar.schema.String(required=True)"), "a.A", "`a.A` was imported"),
+            (
+                with("import pulsar\nclass R(pulsar.schema.Record):\n    x = pulsar.schema.String(required=True)"),
+                "a.A",
+                "`a.A` was imported",
+            ),
             (with("from ratelimit import limits\n@limits(calls=1)\ndef f(): pass\nassert f() is None"), "a.A", "`a.A` was imported"),
             ("def process(input): pass".to_owned(), "a", "`a` was imported"),
             (with("import nothing_like_it"), "a.A", "ERROR import `a.A`: a.py:1: ModuleNotFoundError: No module named 'nothing_like_it'"),
             (with("x = 1 / 0"), "a.A", "ERROR import `a.A`: a.py:1: ZeroDivisionError: division by zero"),
             (with("raise SystemExit"), "a.A", "ERROR import `a.A`: a.py:1: SystemExit"),
             ("x = (\n".to_owned(), "a", "ERROR import `a`: a.py:1: SyntaxError: '(' was never closed"),
-            (with("import os\nos.environ['X']"), "a.A", "warning: `a.A` could not be imported here, it may where it runs (a.py:2: KeyError: 'X')"),
+            (
+                with("import os\nos.environ['X']"),
+                "a.A",
+                "warning: `a.A` could not be imported here, it may where it runs (a.py:2: KeyError: 'X')",
+            ),
             (
                 with("import socket\nsocket.create_connection(('127.0.0.1', 9))"),
                 "a.A",

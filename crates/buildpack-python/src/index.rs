@@ -91,9 +91,9 @@ pub(crate) fn masked(text: &str) -> String {
 fn masked_word(word: &str) -> String {
     match word.split_once("://") {
         Some((scheme, _)) => {
-            let start = scheme.rfind(|letter: char| !letter.is_ascii_alphanumeric() && !"+.-".contains(letter)).map_or(0, |at| {
-                at + scheme.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
-            });
+            let start = scheme
+                .rfind(|letter: char| !letter.is_ascii_alphanumeric() && !"+.-".contains(letter))
+                .map_or(0, |at| at + scheme.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8));
             let (before, address) = word.split_at_checked(start).unwrap_or(("", word));
             format!("{before}{}", without_credentials(address))
         }

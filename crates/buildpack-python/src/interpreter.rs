@@ -62,9 +62,8 @@ impl Interpreter {
 
     /// What the function will run on: what the settings say, and what this Python is where they say nothing.
     pub(crate) fn goal(&self, settings: &Settings) -> Runtime {
-        let (libc, libc_version) = settings
-            .runner_libc
-            .map_or((self.runtime.libc, self.runtime.libc_version), |(libc, version)| (Some(libc), version));
+        let (libc, libc_version) =
+            settings.runner_libc.map_or((self.runtime.libc, self.runtime.libc_version), |(libc, version)| (Some(libc), version));
         Runtime { python: settings.runner_python.unwrap_or(self.runtime.python), libc, libc_version, arch: self.runtime.arch.clone() }
     }
 

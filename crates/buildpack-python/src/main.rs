@@ -104,9 +104,7 @@ impl Buildpack for PythonBuildpack {
 }
 
 /// The tree of the last build, with what it was chosen by.
-fn dependencies_layer(
-    context: &BuildContext<PythonBuildpack>,
-) -> libcnb::Result<LayerRef<PythonBuildpack, (), Record>, PythonError> {
+fn dependencies_layer(context: &BuildContext<PythonBuildpack>) -> libcnb::Result<LayerRef<PythonBuildpack, (), Record>, PythonError> {
     context.cached_layer(
         layer_name!("dependencies"),
         CachedLayerDefinition {

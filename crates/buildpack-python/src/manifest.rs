@@ -154,9 +154,9 @@ impl Manifest {
         let text = read(source, &self.file)?;
         let is_pinned_by_files = match self.format {
             Format::Requirements => requirements::inputs(source, &self.file, &mut files)?,
-            Format::Uv => !["directory = \"", "editable = \"", "path = \""].iter().any(|word| {
-                text.lines().any(|line| line.contains("source = {") && line.contains(word) && !line.contains("= \".\""))
-            }),
+            Format::Uv => !["directory = \"", "editable = \"", "path = \""]
+                .iter()
+                .any(|word| text.lines().any(|line| line.contains("source = {") && line.contains(word) && !line.contains("= \".\""))),
             Format::Poetry => !["type = \"directory\"", "type = \"file\""].iter().any(|word| text.contains(word)),
             Format::Pipfile => !["\"path\":", "\"file\":"].iter().any(|word| text.contains(word)),
             Format::Pyproject => !text.contains("file:") && !text.contains("path ="),

@@ -123,7 +123,8 @@ pub(crate) fn place(own: &OwnCode<'_>, site: Option<&Path>, form: Form<'_>) -> i
         }
         if entry.file_type()?.is_dir() { fs_err::remove_dir_all(entry.path())? } else { fs_err::remove_file(entry.path())? }
     }
-    let is_single = site.is_none() && own.files.len() == 1 && own.files.iter().all(|file| is_source(file) && file.components().count() == 1);
+    let is_single =
+        site.is_none() && own.files.len() == 1 && own.files.iter().all(|file| is_source(file) && file.components().count() == 1);
     let target = if form == Form::Package && !is_single { application.join("src") } else { application.to_owned() };
     let paths = site.map(|site| dependency_paths(site, own.files)).transpose()?.unwrap_or_default();
     if let Some(site) = site {
@@ -294,11 +295,9 @@ mod tests {
 
     #[test]
     fn instance_module_is_one_at_the_top() {
-        for (files, expected) in [
-            (&["orders.py", "orders/log.py", "log.txt"][..], None),
-            (&["log.py"], Some("log")),
-            (&["util/__init__.py"], Some("util")),
-        ] {
+        for (files, expected) in
+            [(&["orders.py", "orders/log.py", "log.txt"][..], None), (&["log.py"], Some("log")), (&["util/__init__.py"], Some("util"))]
+        {
             assert_eq!(instance_module(&paths(files)).as_deref(), expected, "{files:?}");
         }
     }

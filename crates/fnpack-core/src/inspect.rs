@@ -38,6 +38,9 @@ pub struct Inspection {
     /// What the Pulsar buildpacks recorded of the function: `io.fnpack.function.…` without the prefix.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub function: BTreeMap<String, String>,
+    /// What the run image, here or below, offers to functions: `io.buildpacks.base.runner.…` without the prefix.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub runner: BTreeMap<String, String>,
     /// Lowest first.
     pub layers: Vec<LayerInspection>,
     /// Labels that are there and cannot be read.
@@ -116,6 +119,7 @@ pub struct LayerInspection {
 }
 
 const FUNCTION_PREFIX: &str = "io.fnpack.function.";
+const RUNNER_PREFIX: &str = "io.buildpacks.base.runner.";
 const LIFECYCLE_METADATA: &str = "io.buildpacks.lifecycle.metadata";
 const BUILD_METADATA: &str = "io.buildpacks.build.metadata";
 
@@ -140,7 +144,8 @@ impl Inspection {
             base: lifecycle.as_ref().map(|metadata| base(image, metadata)),
             buildpacks: build.as_ref().map(buildpacks).unwrap_or_default(),
             processes: build.as_ref().map(processes).unwrap_or_default(),
-            function: function(image),
+            function: labels_below(FUNCTION_PREFIX, image),
+            runner: labels_below(RUNNER_PREFIX, image),
             layers: layers(image),
             damaged,
         }
@@ -203,9 +208,9 @@ fn processes(build: &Value) -> Vec<Process> {
         .collect()
 }
 
-fn function(image: &Image) -> BTreeMap<String, String> {
+fn labels_below(prefix: &str, image: &Image) -> BTreeMap<String, String> {
     let labels = image.config().config.labels.iter();
-    labels.filter_map(|(key, value)| Some((key.strip_prefix(FUNCTION_PREFIX)?.to_owned(), value.clone()))).collect()
+    labels.filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value.clone()))).collect()
 }
 
 fn layers(image: &Image) -> Vec<LayerInspection> {
@@ -242,6 +247,7 @@ mod tests {
                 "processes":[{"type":"web","command":["run","x"],"args":["y"]},{"type":"old","command":"run"}]}"#,
             ),
             ("io.fnpack.function.language", "go"),
+            ("io.buildpacks.base.runner.libc", "musl 1.2.5"),
         ]));
         let base = inspection.base.unwrap();
         assert_eq!((base.image.as_deref(), base.layers, base.mirrors), (Some("stack/run"), None, vec!["m".to_owned()]));
@@ -249,7 +255,7 @@ mod tests {
         let commands: Vec<(String, bool)> =
             inspection.processes.into_iter().map(|process| (process.command.join(" "), process.default)).collect();
         assert_eq!(commands, [("run x y".to_owned(), true), ("run".to_owned(), false)]);
-        assert_eq!(inspection.function["language"], "go");
+        assert_eq!((inspection.function["language"].as_str(), inspection.runner["libc"].as_str()), ("go", "musl 1.2.5"));
     }
 
     #[test]

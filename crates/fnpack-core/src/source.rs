@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Timespec};
 
+use crate::project::Selection;
 use crate::root::{Root, RootError};
 
 /// Names at any depth that belong to version control and never into a build.
@@ -20,6 +21,7 @@ const IGNORED: [&str; 4] = [".git", ".hg", ".svn", ".bzr"];
 pub struct Source {
     path: PathBuf,
     root: Root,
+    selection: Selection,
 }
 
 /// How much was copied.
@@ -82,7 +84,13 @@ impl Source {
             Err(_) => {}
         }
         let root = Root::open(path).map_err(|source| SourceError::Unreadable { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), root })
+        Ok(Self { path: path.to_owned(), root, selection: Selection::All })
+    }
+
+    /// Only what is selected of it.
+    #[must_use]
+    pub fn selecting(self, selection: Selection) -> Self {
+        Self { selection, ..self }
     }
 
     /// The folder as given.
@@ -114,11 +122,20 @@ impl Source {
                 continue;
             }
             let path = folder.join(&entry.name);
+            let is_folder = entry.kind == FileType::Directory;
+            let taken = self.selection.takes(&path, is_folder);
+            if !taken && !(is_folder && self.selection.reaches_below()) {
+                continue;
+            }
             let stat = self.root.symlink_metadata(&path).map_err(lookup)?;
             match entry.kind {
                 FileType::Directory => {
                     to.create_dir(&path, stat.st_mode | 0o700).map_err(lookup)?;
                     self.copy_folder(to, &path, owner, copied)?;
+                    if !taken && to.read_dir(&path).map_err(lookup)?.is_empty() {
+                        to.remove_all(&path).map_err(lookup)?;
+                        continue;
+                    }
                 }
                 FileType::RegularFile => {
                     copied.files += 1;
@@ -143,19 +160,20 @@ impl Source {
 }
 
 /// Shares the blocks where the file system can, else copies.
-fn clone_or_copy(from: &mut File, to: &mut File) -> io::Result<u64> {
+pub(crate) fn clone_or_copy(from: &mut File, to: &mut File) -> io::Result<u64> {
     match rustix::fs::ioctl_ficlone(&*to, &*from) {
         Ok(()) => Ok(from.metadata()?.len()),
         Err(_) => io::copy(from, to),
     }
 }
 
+/// When a file was last changed.
 #[expect(
     clippy::unnecessary_cast,
     clippy::cast_possible_wrap,
     reason = "the fields' types differ between architectures; nanoseconds fit either"
 )]
-fn modification_time(stat: &rustix::fs::Stat) -> Timespec {
+pub(crate) fn modification_time(stat: &rustix::fs::Stat) -> Timespec {
     Timespec { tv_sec: stat.st_mtime as i64, tv_nsec: stat.st_mtime_nsec as _ }
 }
 
@@ -164,6 +182,7 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     use super::*;
+    use crate::project::Patterns;
 
     fn owner() -> (u32, u32) {
         (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw())
@@ -189,6 +208,40 @@ mod tests {
         assert_eq!((script.mode() & 0o7777, script.mtime(), script.mtime_nsec()), (0o750, 1_000_000_000, 7));
         assert!(!to.path().join("sub/.git").exists());
         assert_eq!(fs_err::read_link(to.path().join("link")).unwrap(), Path::new("/etc/passwd"));
+    }
+
+    #[test]
+    fn selection_leaves_out_files_and_the_folders_that_would_be_empty() {
+        let from = tempfile::tempdir().unwrap();
+        for file in ["main.go", "docs/a.md", "docs/deep/b.md", "sub/run.go", "sub/notes.md"] {
+            let path = from.path().join(file);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, "").unwrap();
+        }
+        let patterns = |list: &[&str]| Patterns::new(&list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()).unwrap();
+        for (selection, kept) in [
+            (Selection::Include(patterns(&["*.go"])), &["main.go", "sub/run.go"][..]),
+            (Selection::Exclude(patterns(&["docs/"])), &["main.go", "sub/notes.md", "sub/run.go"]),
+            (Selection::Exclude(patterns(&["*.md", "!notes.md"])), &["docs/deep", "main.go", "sub/notes.md", "sub/run.go"]),
+        ] {
+            let to = tempfile::tempdir().unwrap();
+            let root = Root::open(to.path()).unwrap();
+            Source::open(from.path()).unwrap().selecting(selection).copy(&root, owner()).unwrap();
+            assert_eq!(leaves(&root, Path::new("")), kept);
+        }
+    }
+
+    /// Files and empty folders, sorted.
+    fn leaves(root: &Root, folder: &Path) -> Vec<String> {
+        let entries = root.read_dir(folder).unwrap();
+        if entries.is_empty() {
+            return vec![folder.to_str().unwrap().to_owned()];
+        }
+        let below = |entry: crate::root::DirEntry| {
+            let path = folder.join(entry.name);
+            if entry.kind == FileType::Directory { leaves(root, &path) } else { vec![path.to_str().unwrap().to_owned()] }
+        };
+        entries.into_iter().flat_map(below).collect()
     }
 
     #[test]

@@ -13,6 +13,7 @@ use fnpack_core::dockerfile::{Ignore, check, parse};
 use fnpack_core::image::{ImageConfig, Index, Manifest, MemoryBlobs};
 use fnpack_core::layers::decompress::decompress;
 use fnpack_core::lifecycle::analyze::Analyzed;
+use fnpack_core::project::ProjectToml;
 use fnpack_core::reference::Reference;
 use fnpack_core::registry::credentials::{Credentials, DockerConfig};
 use fnpack_core::target::Target;
@@ -95,6 +96,9 @@ proptest! {
         let text = String::from_utf8_lossy(&bytes);
         let _ = BuilderToml::parse("builder.toml", &text, Path::new("/")).map_err(|error| error.to_string());
         let _ = BuildpackToml::parse("buildpack.toml", &text).map_err(|error| error.to_string());
+        if let Ok(project) = ProjectToml::parse("project.toml", &text, Path::new("/")) {
+            let _ = project.selection.takes(Path::new("a/b"), false);
+        }
     }
 
     #[test]

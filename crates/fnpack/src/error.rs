@@ -12,7 +12,7 @@ pub(crate) enum Class {
     Usage = 2,
     /// A file with settings.
     Configuration = 3,
-    /// A registry, or an image that is nowhere to be had.
+    /// A registry, a broker, or an image that is nowhere to be had.
     Registry = 4,
     /// The sandbox, the disk, the store.
     Machine = 5,

@@ -1,5 +1,6 @@
 //! What the environment says: the one place that reads it.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,6 +19,10 @@ pub(crate) struct Settings {
     pub(crate) proxy: Vec<(OsString, OsString)>,
     /// The machine's bundle of trusted certificates in PEM, if there is one.
     pub(crate) certificates: Option<PathBuf>,
+    /// Folder of what can be fetched again.
+    pub(crate) cache: Option<PathBuf>,
+    /// The `java` program for a Pulsar of our own.
+    pub(crate) java: PathBuf,
 }
 
 const PROXY_VARIABLES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
@@ -46,6 +51,7 @@ impl Settings {
     pub(crate) fn read(store: Option<PathBuf>) -> Option<Self> {
         let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let store = store.or_else(|| env::var_os("FNPACK_STORE").filter(|folder| !folder.is_empty()).map(PathBuf::from));
         let default = || Some(data.or_else(|| Some(home.as_ref()?.join(".local/share")))?.join("fnpack"));
         let docker = env::var_os("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker")));
@@ -56,8 +62,22 @@ impl Settings {
             docker_config: docker.map(|folder| folder.join("config.json")),
             proxy: proxy_variables(),
             certificates,
+            cache: cache.or_else(|| Some(home?.join(".cache"))).map(|folder| folder.join("fnpack")),
+            java: env::var_os("JAVA_HOME")
+                .filter(|home| !home.is_empty())
+                .map_or("java".into(), |home| PathBuf::from(home).join("bin/java")),
         })
     }
+}
+
+/// The whole environment: that of a builder's image, where we are in its container.
+pub(crate) fn environment() -> BTreeMap<OsString, OsString> {
+    env::vars_os().collect()
+}
+
+/// Where programs of this machine are looked for.
+pub(crate) fn search_path() -> OsString {
+    env::var_os("PATH").unwrap_or_default()
 }
 
 fn proxy_variables() -> Vec<(OsString, OsString)> {

@@ -41,6 +41,15 @@ impl Ui {
         self.pause(|| write_line(&mut io::stdout().lock(), line));
     }
 
+    /// One line of the result, as whoever made it wrote it.
+    pub(crate) fn raw_result(&self, line: &[u8]) {
+        self.pause(|| {
+            let mut stream = io::stdout().lock();
+            // Whoever reads may have gone away.
+            let _ = stream.write_all(line).and_then(|()| stream.write_all(b"\n"));
+        });
+    }
+
     /// A whole document of the result.
     pub(crate) fn document(&self, text: &str) {
         self.pause(|| write_line(&mut io::stdout().lock(), text.strip_suffix('\n').unwrap_or(text)));

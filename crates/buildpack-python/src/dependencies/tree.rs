@@ -37,7 +37,8 @@ impl Project {
 /// The projects of a tree, by name.
 pub(crate) fn projects(site: &Path) -> io::Result<Vec<Project>> {
     let project = |folder: PathBuf| {
-        let text = |name: &str| fs_err::read(folder.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let text =
+            |name: &str| fs_err::read(folder.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         Project {
             metadata: Metadata::parse(&text("METADATA")),
             tags: tags_of(&text("WHEEL")),

@@ -88,7 +88,9 @@ fn elsewhere(package: &Package, source: &Source) -> Result<String, ManifestError
         ("file" | "directory", _) if !source.url.starts_with("..") && !source.url.starts_with('/') => {
             return Ok(format!("./{}", source.url));
         }
-        (kind, _) => return Err(ManifestError::Origin { lock: FILE, package: package.name.clone(), origin: format!("{kind} {}", source.url) }),
+        (kind, _) => {
+            return Err(ManifestError::Origin { lock: FILE, package: package.name.clone(), origin: format!("{kind} {}", source.url) });
+        }
     };
     Ok(format!("{} @ {url}", package.name))
 }

@@ -152,7 +152,10 @@ fn pipfile_lock_becomes_requirements() {
 #[test]
 fn inputs_are_all_files_that_count() {
     for (files, expected) in [
-        (&[("requirements.txt", "-r more/base.txt\n-cc.txt\na==1\n"), ("more/base.txt", "-r ../requirements.txt\n"), ("c.txt", "")][..], Some(3)),
+        (
+            &[("requirements.txt", "-r more/base.txt\n-cc.txt\na==1\n"), ("more/base.txt", "-r ../requirements.txt\n"), ("c.txt", "")][..],
+            Some(3),
+        ),
         (&[("requirements.txt", "-e .\n")], None),
         (&[("requirements.txt", "./libs/a\n")], None),
         (&[("requirements.txt", "libs/a-1-py3-none-any.whl\n")], None),

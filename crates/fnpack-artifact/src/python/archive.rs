@@ -178,7 +178,8 @@ impl Archive {
     }
 
     fn zip(mut self, base: &str) -> Result<Package, ArtifactError> {
-        let inside: Vec<String> = self.names.iter().filter_map(|name| name.strip_prefix(base)?.strip_prefix('/')).map(str::to_owned).collect();
+        let inside: Vec<String> =
+            self.names.iter().filter_map(|name| name.strip_prefix(base)?.strip_prefix('/')).map(str::to_owned).collect();
         if !inside.iter().any(|name| name.starts_with("src/") && name.len() > "src/".len()) {
             let found = self.names.first().and_then(|name| name.split('/').next()).filter(|top| *top != base).map(str::to_owned);
             return Err(ArtifactError::NoSource { path: self.path, base: base.to_owned(), found });
@@ -312,8 +313,14 @@ mod tests {
                 ],
                 Ok("exclaim arm64 musl 1.2"),
             ),
-            (&[("other/src/exclaim.py", FUNCTION)], Err("the zip `fn.zip` has no `fn/src`, where Pulsar looks for the function (found `other/`)")),
-            (&[("exclaim.py", FUNCTION)], Err("the zip `fn.zip` has no `fn/src`, where Pulsar looks for the function (found `exclaim.py/`)")),
+            (
+                &[("other/src/exclaim.py", FUNCTION)],
+                Err("the zip `fn.zip` has no `fn/src`, where Pulsar looks for the function (found `other/`)"),
+            ),
+            (
+                &[("exclaim.py", FUNCTION)],
+                Err("the zip `fn.zip` has no `fn/src`, where Pulsar looks for the function (found `exclaim.py/`)"),
+            ),
             (&[], Err("the zip `fn.zip` has no `fn/src`, where Pulsar looks for the function")),
             (&[source, ("fn/__init__.py", "")], Err("the zip `fn.zip` has `fn/__init__.py`, which hides a module `fn` in `fn/src`")),
             (&[source, ("fn/../../x", "")], Err("the archive `fn.zip` has an entry `fn/../../x`, which does not stay inside")),

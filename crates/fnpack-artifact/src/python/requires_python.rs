@@ -18,7 +18,13 @@ fn clause_fits(clause: &str, python: Version) -> bool {
     let has_patch = numbers.get(2).copied().flatten().is_some_and(|patch| patch > 0);
     match operator.trim() {
         ">=" => python >= named,
-        ">" => if numbers.len() > 2 { python >= named } else { python > named },
+        ">" => {
+            if numbers.len() > 2 {
+                python >= named
+            } else {
+                python > named
+            }
+        }
         "<=" => python <= named,
         "<" => python < named || has_patch && python == named,
         "==" | "===" | "" => python.0 == major && minor.is_none_or(|minor| python.1 == minor),

@@ -19,9 +19,9 @@ const LISTED: usize = 5;
 
 /// Words that name nothing.
 const KEYWORDS: [&str; 35] = [
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else",
-    "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise",
-    "return", "try", "while", "with", "yield",
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except",
+    "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try",
+    "while", "with", "yield",
 ];
 
 /// What was found.
@@ -162,9 +162,7 @@ impl Search {
         match located.refusal() {
             // A class whose base is elsewhere is believed to be what the user says.
             None => Ok(located),
-            Some(reason) => {
-                Err(NoFunction::Refused { wanted: wanted.to_owned(), file: located.file.clone(), line: located.line, reason })
-            }
+            Some(reason) => Err(NoFunction::Refused { wanted: wanted.to_owned(), file: located.file.clone(), line: located.line, reason }),
         }
     }
 
@@ -203,9 +201,7 @@ impl Located {
                     .to_owned(),
             ),
             Verdict::PlainClass => Some("has no process(self, input, context)".to_owned()),
-            Verdict::PlainFunction => {
-                Some("is a function, and Pulsar calls a class, or a bare module with process(input)".to_owned())
-            }
+            Verdict::PlainFunction => Some("is a function, and Pulsar calls a class, or a bare module with process(input)".to_owned()),
             Verdict::Function(_) | Verdict::Unknown => None,
         }
     }

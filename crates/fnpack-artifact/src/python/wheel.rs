@@ -164,11 +164,7 @@ impl Tag {
     fn expand(python: &str, abi: &str, platform: &str) -> Vec<Self> {
         let pairs = python.split('.').flat_map(|python| abi.split('.').map(move |abi| (python, abi)));
         let all = pairs.flat_map(|(python, abi)| {
-            platform.split('.').map(move |platform| Self {
-                python: python.to_owned(),
-                abi: abi.to_owned(),
-                platform: platform.to_owned(),
-            })
+            platform.split('.').map(move |platform| Self { python: python.to_owned(), abi: abi.to_owned(), platform: platform.to_owned() })
         });
         all.take(TAG_LIMIT).collect()
     }

@@ -3,11 +3,11 @@
 //! Every key of the format is known and typed; any other is an error. Both styles are read: the old
 //! one with `[stack]`, the new one with `[build]` and `[run]`; where both are given they must agree.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::build_env::BuildEnv;
-use super::document::{DocumentError, Fault, LONGEST_DOCUMENT, Section};
+use super::document::{DocumentError, Fault, Section, read_text};
 use super::module::{ModuleId, ModuleTarget, Order, OrderEntry, OrderGroup};
 use crate::reference::Reference;
 
@@ -157,16 +157,6 @@ impl std::fmt::Display for BuilderTomlWarning {
             }
         }
     }
-}
-
-/// A document of the user's own, so symlinks are followed wherever they lead.
-fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    fs_err::File::open(path)?.take(LONGEST_DOCUMENT + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LONGEST_DOCUMENT {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is longer than {LONGEST_DOCUMENT} bytes")));
-    }
-    Ok(text)
 }
 
 /// What a file says about images, whatever its style.

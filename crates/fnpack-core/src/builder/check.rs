@@ -193,17 +193,27 @@ pub(super) fn images(input: &CreateInput<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Checks one buildpack against the builder that it is to be in.
-pub(super) fn module(module: &Module, input: &CreateInput<'_>) -> Result<Vec<CreateWarning>> {
+/// What a buildpack is to run on.
+#[derive(Debug)]
+pub struct Ground<'a> {
+    /// The build image, or a builder made of it.
+    pub image: &'a Image,
+    /// The Buildpack APIs that the lifecycle speaks.
+    pub apis: &'a ApiVersions,
+    /// The stack of the old style that is asked for; the image's own if none.
+    pub stack: Option<String>,
+}
+
+/// Checks that one buildpack can run there: name, API, programs, target.
+pub fn check_module(module: &Module, ground: &Ground<'_>) -> Result<Vec<CreateWarning>> {
     let buildpack = &module.buildpack;
     let id = buildpack.module();
     if RESERVED_IDS.contains(&buildpack.id.as_str()) {
         return Err(CheckError::BadName { module: id, reason: "the lifecycle keeps the name for itself" });
     }
     id.check().map_err(|reason| CheckError::BadName { module: id.clone(), reason })?;
-    let apis = &input.lifecycle.apis.buildpack;
-    if !apis.has(&buildpack.api) {
-        return Err(CheckError::Api { module: id, api: buildpack.api.clone(), supported: Box::new(apis.clone()) });
+    if !ground.apis.has(&buildpack.api) {
+        return Err(CheckError::Api { module: id, api: buildpack.api.clone(), supported: Box::new(ground.apis.clone()) });
     }
     if buildpack.is_composite() {
         return Ok(Vec::new());
@@ -211,8 +221,7 @@ pub(super) fn module(module: &Module, input: &CreateInput<'_>) -> Result<Vec<Cre
     for program in ["bin/detect", "bin/build"] {
         check_program(module, program)?;
     }
-    let stack = input.config.stack_id.clone().or_else(|| stack_id(input.build_image));
-    platform(module, input.build_image, stack)
+    platform(module, ground.image, ground.stack.clone().or_else(|| stack_id(ground.image)))
 }
 
 /// Targets count where the buildpack names any, else its stacks, else it is for every Linux.

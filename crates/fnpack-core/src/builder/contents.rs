@@ -56,6 +56,15 @@ pub enum ContentsError {
         /// The path in it.
         path: PathBuf,
     },
+    /// A buildpack's files cannot be put where the build sees them.
+    #[error("cannot copy the files of buildpack `{module}`")]
+    Place {
+        /// The buildpack.
+        module: ModuleId,
+        /// Why not.
+        #[source]
+        source: RootError,
+    },
     /// A layer cannot be made.
     #[error("cannot write the builder's layer `{layer}`")]
     Layer {
@@ -65,6 +74,32 @@ pub enum ContentsError {
         #[source]
         source: LayerError,
     },
+}
+
+/// What a buildpack's files are, names and x bits included: that of its layer in a builder.
+pub fn module_digest(module: &Module) -> Result<DiffId> {
+    buildpack(module)?.diff_id()
+}
+
+/// Puts a buildpack's folder below `root`, as it would be in a builder made with it.
+pub fn place_module(module: &Module, root: &Root) -> Result<()> {
+    let id = module.buildpack.module();
+    let failed = |source| ContentsError::Place { module: id.clone(), source };
+    for entry in &buildpack(module)?.entries {
+        let path = entry.path.strip_prefix("/").unwrap_or(&entry.path);
+        match &entry.contents {
+            Contents::Folder => root.create_dir_all(path, entry.mode).map_err(failed)?,
+            Contents::Bytes(bytes) => root.write(path, bytes, entry.mode).map_err(failed)?,
+            Contents::Symlink(target) => root.symlink(target, path).map_err(failed)?,
+            Contents::File { root: from, path: inside } => {
+                let mut file = from.open_file(inside).map_err(failed)?;
+                let mut copy = root.create_file(path, entry.mode).map_err(failed)?;
+                let copied = std::io::copy(&mut file, &mut copy);
+                copied.map_err(|source| failed(RootError { action: "copy", path: inside.clone(), source }))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The entries of one layer, in the order in which they are written.
@@ -191,6 +226,7 @@ pub(super) fn lifecycle(bundle: &LifecycleBundle) -> LayerPlan<'_> {
         match file {
             LifecycleFile::Program(bytes) => plan.file(path, 0o755, &**bytes),
             LifecycleFile::Link(target) => plan.symlink(path, target),
+            LifecycleFile::Document(text) => plan.file(path, 0o644, text.as_bytes()),
         }
     });
     plan.symlink("/lifecycle", "/cnb/lifecycle")

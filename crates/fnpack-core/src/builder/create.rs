@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::builder_toml::{BuilderToml, RunImageSource};
 use super::buildpack_toml::BuildpackToml;
-use super::check::{self, CheckError};
+use super::check::{self, CheckError, Ground};
 use super::contents::{self, ContentsError, LayerPlan};
 use super::description::{DescriptionError, User, read_label};
 use super::labels::{
@@ -71,6 +71,8 @@ pub enum LifecycleFile {
     Program(std::borrow::Cow<'static, [u8]>),
     /// A symlink to another file there.
     Link(String),
+    /// A text.
+    Document(String),
 }
 
 /// A new builder.
@@ -113,6 +115,7 @@ impl fmt::Debug for LifecycleFile {
         match self {
             Self::Program(bytes) => write!(formatter, "Program({} bytes)", bytes.len()),
             Self::Link(target) => write!(formatter, "Link({target})"),
+            Self::Document(text) => write!(formatter, "Document({text:?})"),
         }
     }
 }
@@ -151,9 +154,10 @@ pub fn create(input: &CreateInput<'_>, output: &contents::Output<'_>) -> Result<
 fn check_parts(input: &CreateInput<'_>) -> Result<Vec<CreateWarning>> {
     check::images(input)?;
     let mut folders: BTreeMap<String, ModuleId> = BTreeMap::new();
+    let ground = Ground { image: input.build_image, apis: &input.lifecycle.apis.buildpack, stack: input.config.stack_id.clone() };
     let mut warnings = Vec::new();
     for module in input.modules {
-        warnings.extend(check::module(module, input)?);
+        warnings.extend(check::check_module(module, &ground)?);
         let id = module.buildpack.module();
         let first = folders.entry(id.folder()).or_insert_with(|| id.clone());
         if *first != id {

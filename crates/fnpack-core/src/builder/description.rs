@@ -119,21 +119,36 @@ impl BuilderDescription {
     pub fn buildpack(&self, reference: &ModuleId) -> Option<&ModuleLayer> {
         only_match(&self.buildpacks, reference).ok().map(|(_, layer)| layer)
     }
+
+    /// The same by its full name.
+    pub fn resolve(&self, reference: &ModuleId) -> Option<ModuleId> {
+        only_match(&self.buildpacks, reference).ok().map(|(version, _)| ModuleId::new(&reference.id, version))
+    }
+
+    /// All buildpacks in it, sorted.
+    pub fn modules(&self) -> Vec<ModuleId> {
+        self.buildpacks.iter().flat_map(|(id, versions)| versions.keys().map(move |version| ModuleId::new(id, version))).collect()
+    }
 }
 
 impl User {
     /// What an image's `CNB_USER_ID` and `CNB_GROUP_ID` say; `name` is the image's name in messages.
     pub fn of(image: &Image, name: &str) -> Result<Self> {
-        let uid = Self::id(image, name, labels::USER_ID)?;
+        Self::of_variables(|variable| image.env(variable), name)
+    }
+
+    /// The same of an environment, `name` being whose it is.
+    pub fn of_variables<'a>(value: impl Fn(&str) -> Option<&'a str>, name: &str) -> Result<Self> {
+        let uid = Self::id(&value, name, labels::USER_ID)?;
         if uid == 0 {
             return Err(DescriptionError::UserIsRoot { image: name.to_owned(), variable: labels::USER_ID });
         }
-        Ok(Self { uid, gid: Self::id(image, name, labels::GROUP_ID)? })
+        Ok(Self { uid, gid: Self::id(&value, name, labels::GROUP_ID)? })
     }
 
-    fn id(image: &Image, name: &str, variable: &'static str) -> Result<u32> {
+    fn id<'a>(value: &impl Fn(&str) -> Option<&'a str>, name: &str, variable: &'static str) -> Result<u32> {
         let missing = || DescriptionError::UserMissing { image: name.to_owned(), variable };
-        let value = image.env(variable).filter(|value| !value.is_empty()).ok_or_else(missing)?;
+        let value = value(variable).filter(|value| !value.is_empty()).ok_or_else(missing)?;
         let not_a_number = |_| DescriptionError::UserNotANumber { image: name.to_owned(), variable, value: value.to_owned() };
         value.parse().map_err(not_a_number)
     }

@@ -7,13 +7,25 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::io::{self, Read as _};
 use std::ops::Range;
+use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 /// The longest document that is read.
 pub(crate) const LONGEST_DOCUMENT: u64 = 1024 * 1024;
+
+/// The text of a document of the user's own; symlinks are followed wherever they lead.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs_err::File::open(path)?.take(LONGEST_DOCUMENT + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST_DOCUMENT {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is longer than {LONGEST_DOCUMENT} bytes")));
+    }
+    Ok(text)
+}
 
 /// What is wrong at which place of which file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -159,6 +171,11 @@ impl<'a> Section<'a> {
     /// A value that cannot be.
     pub(crate) fn refused(&self, key: &str, value: impl Into<String>, reason: &'static str) -> DocumentError {
         self.fault(key, Fault::Refused { key: self.key(key), value: value.into(), reason })
+    }
+
+    /// Two keys of which only one may be there; `other` is of the same table.
+    pub(crate) fn exclusive(&self, key: &str, other: &'static str) -> DocumentError {
+        self.fault(key, Fault::Exclusive { key: self.key(key), other })
     }
 
     /// A part of the format that fnpack cannot use yet.

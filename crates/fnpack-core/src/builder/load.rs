@@ -115,13 +115,17 @@ type Result<T> = std::result::Result<T, LoadError>;
 pub fn load(sources: &[ModuleSource], file: &str, scratch: &Root) -> Result<Vec<Module>> {
     let mut modules = Vec::new();
     for (number, source) in sources.iter().enumerate() {
-        let location = source.path.display().to_string();
-        let loader = Loader { location: &location, scratch, number };
-        let (main, found) = loader.load(&source.path)?;
-        check_declared(source, &main, &location, file)?;
-        modules.extend(found);
+        modules.extend(load_file(source, file, scratch, number)?.1);
     }
     Ok(modules)
+}
+
+/// Loads one of them; the first value is the buildpack that it stands for. `number` is its own among all that share `scratch`.
+pub fn load_file(source: &ModuleSource, file: &str, scratch: &Root, number: usize) -> Result<(ModuleId, Vec<Module>)> {
+    let location = source.path.display().to_string();
+    let (main, found) = Loader { location: &location, scratch, number }.load(&source.path)?;
+    check_declared(source, &main, &location, file)?;
+    Ok((main, found))
 }
 
 fn check_declared(source: &ModuleSource, found: &ModuleId, location: &str, file: &str) -> Result<()> {
@@ -133,9 +137,9 @@ fn check_declared(source: &ModuleSource, found: &ModuleId, location: &str, file:
     Err(LoadError::Differs { location: location.to_owned(), found: found.clone(), file: file.to_owned(), wanted: Box::new(wanted) })
 }
 
-/// The buildpacks of a package that is an image; the first value is the package's own.
-pub fn load_package(image: &Image, name: &str, scratch: &Root) -> Result<(ModuleId, Vec<Module>)> {
-    let loader = Loader { location: name, scratch, number: 0 };
+/// The buildpacks of a package that is an image; the first value is the package's own. `number` as for [`load_file`].
+pub fn load_package(image: &Image, name: &str, scratch: &Root, number: usize) -> Result<(ModuleId, Vec<Module>)> {
+    let loader = Loader { location: name, scratch, number };
     loader.package(image.config(), |diff_id, root| {
         let layer = image.layers().iter().find(|layer| layer.diff_id == diff_id);
         let layer = layer.ok_or_else(|| loader.incomplete(&format!("layer `{diff_id}`")))?;

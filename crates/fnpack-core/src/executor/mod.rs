@@ -6,14 +6,17 @@
 //! and writes is reached by [`crate::root::Root`] handles that the pipeline hands out beside the executor.
 
 mod here;
+mod processes;
 mod sandbox;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use here::Here;
+pub use processes::Processes;
 pub use sandbox::{Changes, SandboxExecutor, SandboxRoot, new_upper};
 
 /// A command as a value.
@@ -130,4 +133,9 @@ pub trait Executor: Sync {
     /// Runs a command to its end. Its standard input is empty; standard output and error both go to
     /// `output` in the order of arrival.
     fn run(&self, command: &Command, output: &mut (dyn Write + Send)) -> Result<ExitStatus, ExecutorError>;
+
+    /// How long commands ran so far, from their start to their end. An executor that does not measure says nothing.
+    fn busy(&self) -> Duration {
+        Duration::ZERO
+    }
 }

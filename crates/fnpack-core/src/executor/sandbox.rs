@@ -47,11 +47,6 @@ impl SandboxExecutor {
         Self { root, mounts, init, runs: AtomicU64::new(0), busy: Mutex::default() }
     }
 
-    /// How long commands ran, from their start to their end; making the sandboxes is not counted.
-    pub fn busy(&self) -> Duration {
-        *self.busy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The whole sandbox of a command, as a value.
     pub fn plan(&self, command: &Command, stdio: Stdio) -> std::io::Result<SandboxPlan> {
         let overlay = Overlay { lowers: self.root.lowers.clone(), upper: Some(self.upper()?), xattr: self.root.xattr };
@@ -123,5 +118,10 @@ impl Executor for SandboxExecutor {
             fnpack_sandbox::ExitStatus::Code(code) => Ok(ExitStatus::Code(code)),
             fnpack_sandbox::ExitStatus::Signal(signal) => Ok(ExitStatus::Signal(signal)),
         }
+    }
+
+    /// Making the sandboxes is not counted.
+    fn busy(&self) -> Duration {
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

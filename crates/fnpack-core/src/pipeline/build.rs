@@ -1,25 +1,32 @@
 //! Function source to a function image: the whole flow.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::cache::{BuildCache, LayersPlace};
+use fnpack_artifact::Facts;
+
+use super::builder_folder::BuilderChoice;
+use super::cache::{BuildCache, CacheKeys};
+use super::layers_folder::LayersFolder;
 use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
-use super::site::{LayersFolder, Site, with_layers};
+use super::site::{LAYERS, Site, with_layers};
 use super::{PipelineError, Volume, Workbench};
+use crate::check::{self, Finding};
 use crate::executor::Network;
 use crate::image::Image;
 use crate::layers::{Compression, Entry, Owner};
 use crate::lifecycle::build;
 use crate::lifecycle::built::Built;
-use crate::lifecycle::context::Place;
+use crate::lifecycle::context::{Context, Place};
 use crate::lifecycle::detect::{self, Detected};
-use crate::lifecycle::export::{self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
+use crate::lifecycle::export::{ExportInput, Exported, Folder, Launcher, LayerOrigin, RunImage, Sboms};
 use crate::lifecycle::label::LifecycleMetadata;
 use crate::lifecycle::restore::{self, Restored};
+use crate::project::BuildpackChoice;
 use crate::reference::Reference;
 use crate::root::Root;
+use crate::runner::RunnerFacts;
 use crate::source::Source;
 use crate::target::Target;
 
@@ -32,8 +39,10 @@ pub struct BuildOptions {
     pub tags: Vec<Reference>,
     /// The function.
     pub source: Source,
-    /// The builder.
-    pub builder: Reference,
+    /// The builder, and with it how commands are run.
+    pub builder: BuilderChoice,
+    /// The buildpacks, where they are not simply the builder's.
+    pub buildpacks: BuildpackChoice,
     /// The run image, instead of the builder's.
     pub run_image: Option<Reference>,
     /// Variables for the buildpacks.
@@ -67,6 +76,8 @@ pub struct Made {
     pub added: usize,
     /// Where the time went.
     pub timings: Timings,
+    /// What is probably not meant.
+    pub findings: Vec<Finding>,
 }
 
 /// How long the buildpacks ran; the rest of a build's time is fnpack's own.
@@ -80,32 +91,73 @@ pub struct Timings {
 
 /// Builds a function image and puts it into the store.
 pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, PipelineError> {
-    let flow = Flow::open(bench, options)?;
-    let context = flow.site.context(bench, options, &flow.builder, &flow.run_image.image)?;
-
-    let detecting = flow.site.detecting(bench, &flow.builder);
-    let detected = detect::detect(&context, &flow.builder.order(), &detecting)?;
-    flow.announce(&detected);
-
-    let keys = flow.cache_keys();
-    let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys) };
-    let restored = flow.decide_restore(&detected, &cache);
-    let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench, &restored)?)?;
-    let context = with_layers(context, layers.root()?);
-    restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
-
-    let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
-    let built = build::build(&context, &detected.group, &detected.plan, &building, &mut ReportedOutput(bench.report))?;
-
+    let mut finished = Finished::of(bench, options)?;
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
-    let exported = flow.export(&context.places.layers, &built)?;
+    let exported = finished.flow.export(&finished.context.places.layers, &finished.built)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
+    drop(syncing);
+    let findings = std::mem::take(&mut finished.findings);
+    let timings = finished.keep_caches(|buildpack, layer| diff_id_of(&exported, buildpack, layer))?;
+    Ok(Made::of(exported, timings, findings))
+}
 
-    drop((context, syncing));
-    let place = LayersPlace { upper: &layers.close(), scratch: &flow.site.scratch };
-    cache.after(bench, &built, &place, |buildpack, layer| diff_id_of(&exported, buildpack, layer))?.remember(bench, &keys)?;
-    Ok(Made::of(exported, Timings { detect: detecting.busy(), build: building.busy() }))
+/// Detect and build are over: the application folder holds the function. An image or a package is made of it.
+pub(super) struct Finished<'a> {
+    flow: Flow<'a>,
+    context: Context,
+    layers: LayersFolder,
+    cache: BuildCache,
+    keys: CacheKeys,
+    timings: Timings,
+    /// What of it will have no effect where functions run.
+    findings: Vec<Finding>,
+    /// What the buildpacks said.
+    pub(super) built: Built,
+}
+
+impl<'a> Finished<'a> {
+    /// Runs detect and build.
+    pub(super) fn of(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
+        let flow = Flow::open(bench, options)?;
+        let context = flow.site.context(bench, options, &flow.builder, &flow.runner)?;
+
+        let detecting = flow.site.detecting(bench, &flow.builder);
+        let detected = detect::detect(&context, &flow.builder.order(), detecting.as_ref())?;
+        flow.announce(&detected);
+
+        let keys = flow.cache_keys();
+        let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys.all()) };
+        let restored = flow.decide_restore(&detected, &cache);
+        let cache = cache.only(&restored);
+        let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench)?)?;
+        let context = with_layers(context, layers.root()?);
+        restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
+
+        let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
+        let built = build::build(&context, &detected.group, &detected.plan, building.as_ref(), &mut ReportedOutput(bench.report))?;
+        if let Some(function) = facts(&built) {
+            flow.runner.require_fit(&function, &options.name, &flow.run_image.reference)?;
+        }
+        let timings = Timings { detect: detecting.busy(), build: building.busy() };
+        let findings = check::without_launcher(&built, &context.places.layers.root)?;
+        Ok(Self { flow, context, layers, cache, keys, timings, findings, built })
+    }
+
+    /// The application folder as the buildpacks left it.
+    pub(super) fn app(&self) -> Result<Root, PipelineError> {
+        Ok(Root::open(self.flow.site.app())?)
+    }
+
+    /// Keeps the cached layers for the next build; `sha` gives the diff ID of one that is also in the image.
+    pub(super) fn keep_caches(self, sha: impl Fn(&str, &str) -> Option<String>) -> Result<Timings, PipelineError> {
+        let Self { flow, context, layers, cache, keys, timings, built, .. } = self;
+        // The folder is held open by the context, and a mount in use does not end.
+        drop(context);
+        let place = layers.close(&flow.site.scratch);
+        cache.after(flow.bench, &built, &place, sha)?.remember(flow.bench, &keys.own)?;
+        Ok(timings)
+    }
 }
 
 /// A build on its way: what it stands on.
@@ -114,6 +166,7 @@ struct Flow<'a> {
     options: &'a BuildOptions,
     builder: OpenBuilder,
     run_image: ChosenRunImage,
+    runner: RunnerFacts,
     previous: Option<Image>,
     site: Site,
 }
@@ -121,11 +174,16 @@ struct Flow<'a> {
 impl<'a> Flow<'a> {
     /// All questions about images and source first, so that a build which cannot succeed ends early.
     fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
-        let builder = OpenBuilder::open(bench, &options.builder, &options.target)?;
+        let builder = OpenBuilder::open(bench, options)?;
         let run_image = ChosenRunImage::choose(bench, options, &builder)?;
+        let runner = match &options.builder {
+            BuilderChoice::Image(_) => bench.runner_facts(&run_image.image)?,
+            // Nothing can be mounted where there is no sandbox.
+            BuilderChoice::Folder(_) => bench.runner_facts_at_hand(&run_image.image),
+        };
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
-        let site = Site::prepare(bench, options, &builder)?;
-        Ok(Self { bench, options, builder, run_image, previous, site })
+        let site = Site::prepare(bench, options, &builder, &runner)?;
+        Ok(Self { bench, options, builder, run_image, runner, previous, site })
     }
 
     fn announce(&self, detected: &Detected) {
@@ -140,10 +198,17 @@ impl<'a> Flow<'a> {
     }
 
     /// The image's own cache, and for its first build the newest of the same builder.
-    fn cache_keys(&self) -> Vec<String> {
-        let user = &self.builder.description.user;
-        let key = |what: &str, name: &Reference| format!("{what} {} {}:{}", name.without_digest(), user.uid, user.gid);
-        vec![key("image", &self.options.name), key("builder", &self.options.builder)]
+    fn cache_keys(&self) -> CacheKeys {
+        let (user, buildpacks) = (&self.builder.description.user, &self.builder.buildpacks);
+        let key = |what: &str, name: &str| format!("{what} {name} {}:{}", user.uid, user.gid);
+        let kind = self.options.builder.cache_kind();
+        let image = key(&format!("{kind}image"), &self.options.name.without_digest().to_string());
+        let builder = key(&format!("{kind}builder"), &self.options.builder.cache_name());
+        if buildpacks.identity.is_empty() {
+            return CacheKeys { own: vec![image, builder], lent: None };
+        }
+        let lent = (!buildpacks.replaces).then(|| builder.clone());
+        CacheKeys { own: vec![image, format!("{builder} with {}", buildpacks.identity.join(", "))], lent }
     }
 
     fn decide_restore(&self, detected: &Detected, cache: &BuildCache) -> Vec<Restored> {
@@ -155,16 +220,19 @@ impl<'a> Flow<'a> {
         let user = self.builder.description.user;
         let owner = Owner { uid: user.uid, gid: user.gid };
         let app = Root::open(self.site.app())?;
+        self.site.search_for_leaks(self.bench, built, (&layers.root, &app))?;
         let app_dir = &self.options.app_dir;
         let program = self.builder.launcher()?;
         let run_image = &self.run_image;
+        // A run image that says nothing of itself is described in the function image, for later rebases.
+        let described = self.runner.written_to(&run_image.image);
         let reference = run_image.reference.with_digest(run_image.image.digest()).to_string();
         let input = ExportInput {
             platform_api: self.builder.api,
-            run_image: RunImage { image: &run_image.image, extended: None, reference: &reference, names: run_image.names.clone() },
+            run_image: RunImage { image: &described, extended: None, reference: &reference, names: run_image.names.clone() },
             previous: self.previous.as_ref(),
             built,
-            layers: Folder { root: &layers.root, at: &layers.path, parents: Vec::new() },
+            layers: Folder { root: &layers.root, at: Path::new(LAYERS), parents: Vec::new() },
             // The folders above are the build's too: its runners have them so, and a layer must not take them away.
             app: Folder { root: &app, at: app_dir, parents: Entry::parents_of(app_dir, 0o755, owner) },
             owner,
@@ -181,21 +249,20 @@ impl<'a> Flow<'a> {
             source_date_epoch: self.options.created,
             compression: Compression::Gzip,
         };
-        let known = |diff_id: &_| self.bench.known_layer(diff_id);
-        let exported = export::export(&input, Blobs { sink: &self.bench.store, known: &known })?;
-        for new in exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New) {
-            let layer = exported.image.layers().iter().find(|layer| layer.diff_id == new.diff_id);
-            layer.map(|layer| self.bench.remember_layer(layer)).transpose()?;
-        }
-        Ok(exported)
+        self.bench.export(&input)
     }
 }
 
 impl Made {
-    fn of(exported: Exported, timings: Timings) -> Self {
+    pub(super) fn of(exported: Exported, timings: Timings, findings: Vec<Finding>) -> Self {
         let added = exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New).count();
-        Self { reused: exported.layers.len() - added, added, image: exported.image, timings }
+        Self { reused: exported.layers.len() - added, added, image: exported.image, timings, findings }
     }
+}
+
+/// What the buildpacks say of the function; later labels win.
+pub(super) fn facts(built: &Built) -> Option<Facts> {
+    Facts::from_labels(|key| built.labels.iter().rev().find(|label| label.key == key).map(|label| label.value.as_str()))
 }
 
 /// The diff ID of a buildpack's layer, if it is in the image.

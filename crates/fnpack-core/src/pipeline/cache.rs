@@ -13,7 +13,7 @@ use fnpack_sandbox::OverlayXattr;
 use rustix::fs::{AtFlags, FileType};
 use serde::{Deserialize, Serialize};
 
-use super::{PipelineError, Workbench};
+use super::{PipelineError, Workbench, copies};
 use crate::lifecycle::built::Built;
 use crate::lifecycle::label::{BuildpackLayerRecord, BuildpackRecord};
 use crate::lifecycle::restore::{CacheMetadata, Restored};
@@ -37,12 +37,30 @@ pub(super) struct BuildCache {
     chains: BTreeMap<String, BTreeMap<String, Chain>>,
 }
 
+/// The names that a build's cache goes by.
+pub(super) struct CacheKeys {
+    /// Under which it is looked for and kept, the first choice first.
+    pub(super) own: Vec<String>,
+    /// Under which it is looked for at last and never kept: of builds with the builder's own buildpacks alone, all of which
+    /// mean the same here.
+    pub(super) lent: Option<String>,
+}
+
 /// Where a build's layers folder is on this machine.
 pub(super) struct LayersPlace<'a> {
-    /// The upper folder of its overlay, unmounted.
-    pub(super) upper: &'a Path,
+    /// The layers folder itself, or the upper folder of its overlay, unmounted.
+    pub(super) folder: PathBuf,
+    /// Whether it has the layers as they are, not only what changed of them.
+    pub(super) whole: bool,
     /// Of our own, on the file system of the store.
     pub(super) scratch: &'a Scratch,
+}
+
+impl CacheKeys {
+    /// All under which a cache is looked for.
+    pub(super) fn all(&self) -> Vec<String> {
+        self.own.iter().chain(&self.lent).cloned().collect()
+    }
 }
 
 impl BuildCache {
@@ -75,14 +93,22 @@ impl BuildCache {
         self.chains.values().flat_map(BTreeMap::values).flatten()
     }
 
-    /// The lower folders that bring back the contents of restored layers.
-    pub(super) fn lowers(&self, bench: &Workbench<'_>, restored: &[Restored]) -> Result<Vec<PathBuf>, PipelineError> {
-        let with_contents = restored.iter().flat_map(|buildpack| {
-            let names = buildpack.layers.iter().filter(|layer| layer.contents.is_some());
-            names.filter_map(|layer| self.chain(&buildpack.buildpack, &layer.name))
-        });
+    /// What of it comes back: a layer that is not restored starts anew, not on top of what it was.
+    pub(super) fn only(mut self, restored: &[Restored]) -> Self {
+        let comes_back = |buildpack: &str, layer: &str| {
+            let layers = restored.iter().filter(|restored| restored.buildpack == buildpack).flat_map(|restored| &restored.layers);
+            layers.into_iter().any(|restored| restored.name == layer && restored.contents.is_some())
+        };
+        for (buildpack, chains) in &mut self.chains {
+            chains.retain(|layer, _| comes_back(buildpack, layer));
+        }
+        self
+    }
+
+    /// The lower folders that bring back the contents of the layers.
+    pub(super) fn lowers(&self, bench: &Workbench<'_>) -> Result<Vec<PathBuf>, PipelineError> {
         let mut lowers = Vec::new();
-        for id in with_contents.flatten() {
+        for id in self.all_folders() {
             lowers.extend(bench.store.folder(id)?);
         }
         Ok(lowers)
@@ -101,14 +127,14 @@ impl BuildCache {
         sha: impl Fn(&str, &str) -> Option<String>,
     ) -> Result<Self, PipelineError> {
         let mut next = Self::default();
-        let upper = Root::open(place.upper)?;
+        let folder = Root::open(&place.folder)?;
         for buildpack in &built.buildpacks {
             let mut record = BuildpackRecord { id: buildpack.id.clone(), version: buildpack.version.clone(), ..BuildpackRecord::default() };
             let chains = next.chains.entry(buildpack.id.clone()).or_default();
             for layer in buildpack.layers.iter().filter(|layer| layer.cache && layer.present) {
                 let inside = Path::new(&buildpack.id.replace('/', "_")).join(&layer.name);
                 let old = self.chain(&buildpack.id, &layer.name).cloned().unwrap_or_default();
-                let chain = next_chain(bench, &upper, &inside, old, place.scratch)?;
+                let chain = next_chain(bench, (place, &folder), &inside, old)?;
                 let sha =
                     sha(&buildpack.id, &layer.name).unwrap_or_else(|| chain.first().map(|id| id.as_str().to_owned()).unwrap_or_default());
                 record.layers.insert(layer.name.clone(), BuildpackLayerRecord::of(layer, sha));
@@ -121,33 +147,56 @@ impl BuildCache {
 }
 
 /// Moves what the build changed of a layer on top of its chain.
-fn next_chain(bench: &Workbench<'_>, upper: &Root, inside: &Path, old: Chain, scratch: &Scratch) -> Result<Chain, PipelineError> {
-    if upper.try_symlink_metadata(inside)?.is_none() {
+fn next_chain(
+    bench: &Workbench<'_>,
+    (place, folder): (&LayersPlace<'_>, &Root),
+    inside: &Path,
+    old: Chain,
+) -> Result<Chain, PipelineError> {
+    if folder.try_symlink_metadata(inside)?.is_none() || (place.whole && is_unchanged(bench, folder, inside, &old)?) {
         return Ok(old);
     }
-    let replaced = is_opaque(upper, inside, bench.xattr)?;
+    let replaced = place.whole || is_opaque(folder, inside, bench.xattr)?;
     let mut chain = if replaced { Vec::new() } else { old };
-    let (name, target) = new_folder(scratch)?;
-    let buildpack = inside.parent().unwrap_or(Path::new(""));
-    target.create_dir(buildpack, 0o755)?;
-    let stat = upper.symlink_metadata(buildpack)?;
-    target.chown(buildpack, stat.st_uid, stat.st_gid)?;
-    rustix::fs::rename(upper.proc_path().join(inside), target.proc_path().join(inside)).map_err(|errno| RootError {
-        action: "keep the cached layer",
-        path: inside.to_owned(),
-        source: errno.into(),
-    })?;
-    chain.insert(0, bench.store.commit_folder(scratch, &name)?);
+    let (name, target) = new_folder(place.scratch)?;
+    take(folder, &target, inside)?;
+    chain.insert(0, bench.store.commit_folder(place.scratch, &name)?);
     if chain.len() <= LONGEST_CHAIN {
         return Ok(chain);
     }
-    let (name, target) = new_folder(scratch)?;
+    let (name, target) = new_folder(place.scratch)?;
     for id in chain.iter().rev() {
         if let Some(folder) = bench.store.folder(id)? {
             merge(&Root::open(folder)?, &target, Path::new(""), bench.xattr)?;
         }
     }
-    Ok(vec![bench.store.commit_folder(scratch, &name)?])
+    Ok(vec![bench.store.commit_folder(place.scratch, &name)?])
+}
+
+/// Whether a layer that was copied from a chain of one folder is still as it was there.
+fn is_unchanged(bench: &Workbench<'_>, folder: &Root, inside: &Path, chain: &Chain) -> Result<bool, PipelineError> {
+    let [id] = chain.as_slice() else { return Ok(false) };
+    match bench.store.folder(id)? {
+        Some(committed) => Ok(copies::is_same(&Root::open(committed)?, folder, inside)?),
+        None => Ok(false),
+    }
+}
+
+/// Moves a layer into a new folder, with the folder of its buildpack.
+fn take(from: &Root, to: &Root, inside: &Path) -> Result<(), RootError> {
+    let buildpack = inside.parent().unwrap_or(Path::new(""));
+    to.create_dir(buildpack, 0o755)?;
+    let stat = from.symlink_metadata(buildpack)?;
+    to.chown(buildpack, stat.st_uid, stat.st_gid)?;
+    // A folder that its owner cannot write cannot be moved either, except by root.
+    let mode = from.symlink_metadata(inside)?.st_mode;
+    from.chmod(inside, mode | 0o200)?;
+    rustix::fs::rename(from.proc_path().join(inside), to.proc_path().join(inside)).map_err(|errno| RootError {
+        action: "keep the cached layer",
+        path: inside.to_owned(),
+        source: errno.into(),
+    })?;
+    to.chmod(inside, mode)
 }
 
 /// A new folder directly in scratch, which is where folders are committed from.

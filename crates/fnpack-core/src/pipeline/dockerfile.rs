@@ -21,10 +21,10 @@ use crate::target::Target;
 
 const STEPS: &str = "dockerfile-step";
 
-/// Carries out a Dockerfile and puts the image into the store.
+/// Carries out a Dockerfile and puts the image into the store; a run image gets labels that say what it offers.
 pub fn build(bench: &Workbench<'_>, plan: &Plan, names: &[Reference]) -> Result<Image, super::PipelineError> {
     let host = DockerfileHost { bench };
-    let image = dockerfile::build(plan, &host).map_err(Box::new)?;
+    let image = bench.with_runner_labels(dockerfile::build(plan, &host).map_err(Box::new)?)?;
     bench.put(&image, names)?;
     Ok(image)
 }
@@ -161,7 +161,7 @@ fn add_surroundings(command: &mut Command, bench: &Workbench<'_>) {
     if command.network == Network::None {
         return;
     }
-    for (name, value) in bench.surroundings.certificate_variables(command.network) {
+    for (name, value) in bench.surroundings.certificate_variables(command.network, true) {
         command.environment.entry(name.into()).or_insert_with(|| value.into());
     }
     for (name, value) in bench.surroundings.proxy_variables(command.network) {

@@ -3,25 +3,38 @@
 //! A [`Workbench`] holds what all of them need (store, registry, surroundings, somebody to report to);
 //! each module is one thing that can be made on it.
 
+mod artifact;
 mod build;
+mod builder_folder;
 mod builders;
+mod buildpacks;
 mod cache;
+mod copies;
 mod dockerfile;
 mod images;
 mod known_layers;
+mod layers_folder;
+mod leaks;
 mod open_builder;
+mod package;
 mod platform;
 mod registry;
 mod report;
+mod runner;
 mod site;
 mod surroundings;
 
 use fnpack_sandbox::OverlayXattr;
 
+pub use artifact::{ArtifactImage, EmbeddedLauncher, build_artifact};
 pub use build::{BuildOptions, Made, Timings, build};
+pub use builder_folder::{BuilderChoice, BuilderFolder, BuilderFolderError, LocalExecutor};
 pub use builders::{BuilderParts, create as create_builder};
+pub use buildpacks::ChoiceError;
 pub use dockerfile::build as build_dockerfile;
 pub use images::FindError;
+pub use leaks::LeakError;
+pub use package::{Packaged, package};
 pub use platform::PlatformError;
 pub use registry::{ConnectError, Registry};
 pub use report::{Report, one_line};
@@ -62,6 +75,12 @@ pub enum PipelineError {
     #[error(transparent)]
     Builder(#[from] crate::builder::DescriptionError),
     #[error(transparent)]
+    BuilderFolder(#[from] BuilderFolderError),
+    #[error(transparent)]
+    Leak(#[from] LeakError),
+    #[error(transparent)]
+    Choice(#[from] Box<ChoiceError>),
+    #[error(transparent)]
     Load(#[from] crate::builder::LoadError),
     #[error(transparent)]
     Create(#[from] Box<crate::builder::CreateError>),
@@ -85,17 +104,33 @@ pub enum PipelineError {
     Build(#[from] crate::lifecycle::build::BuildError),
     #[error(transparent)]
     Export(#[from] crate::lifecycle::export::ExportError),
+    #[error(transparent)]
+    Place(#[from] crate::package::PlaceError),
+    #[error(transparent)]
+    Take(#[from] crate::package::TakeError),
     #[error("cannot prepare the folders of the build")]
     Prepare(#[from] std::io::Error),
+    /// It has no launcher to put into the image.
+    #[error("this fnpack carries the launcher for {own}, and `{run_image}` is for {wanted}")]
+    LauncherTarget { own: Target, run_image: String, wanted: Target },
     /// Its lifecycle is of another age.
     #[error("the builder `{builder}` speaks the Platform APIs {versions}, of which fnpack knows none")]
     NoCommonApi { builder: String, versions: String },
+    /// Its programs would not run on the target.
+    #[error("the builder is made for {own}, not for {target}")]
+    BuilderOfOtherTarget { target: Target, own: Target },
+    /// Without namespaces nothing can be mounted, or kept from a network.
+    #[error("the executor `{executor}` cannot {what}")]
+    NotIsolated { executor: &'static str, what: String },
     /// It does not say what to build for.
     #[error("the builder `{builder}` names no run image")]
     NoRunImage { builder: String },
     /// Its folders are not those of a builder.
     #[error("the builder has no folder `{folder}`")]
     NoBuildpacks { folder: &'static str },
+    /// Facts of both speak against it.
+    #[error("`{function}` would not run on `{run_image}`")]
+    Misfit { function: String, run_image: String, misfits: Vec<crate::runner::Misfit> },
 }
 
 impl Workbench<'_> {

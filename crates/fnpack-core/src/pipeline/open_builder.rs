@@ -1,14 +1,15 @@
 //! A builder ready to be built in, and the run image that goes with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fnpack_sandbox::Overlay;
 
 use super::build::BuildOptions;
+use super::builder_folder::{BuilderChoice, BuilderFolder};
+use super::buildpacks::{ChosenBuildpacks, Host};
 use super::{FindError, PipelineError, Workbench};
 use crate::builder::BuilderDescription;
 use crate::image::Image;
-use crate::lifecycle::analyze;
 use crate::lifecycle::api::PlatformApi;
 use crate::lifecycle::context::{Place, RunTarget};
 use crate::lifecycle::environment::Variables;
@@ -17,38 +18,74 @@ use crate::lifecycle::label::RunImageNames;
 use crate::lifecycle::target::distro_of_os_release;
 use crate::reference::Reference;
 use crate::root::{Root, RootError};
+use crate::runner::RunnerFacts;
 use crate::store::Snapshot;
-use crate::target::Target;
 
 /// The largest launcher that is taken from a builder; upstream's has 3 MB.
 const LARGEST_LAUNCHER: u64 = 64 << 20;
 const LARGEST_OS_RELEASE: u64 = 64 << 10;
 
-/// A builder, unpacked.
+/// A builder whose files are at hand, with the buildpacks that a build adds to it.
 #[derive(Debug)]
 pub(super) struct OpenBuilder {
-    pub(super) image: Image,
     pub(super) description: BuilderDescription,
-    pub(super) snapshot: Snapshot,
+    /// Its layers, unpacked; none if it is a folder of this machine.
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) buildpacks: ChosenBuildpacks,
     /// The newest version that both its launcher and fnpack speak.
     pub(super) api: PlatformApi,
+    /// The environment that its config gives.
+    pub(super) environment: Variables,
     /// Its root file system, for reading.
     root: Root,
+    /// The same as commands see it.
+    at: PathBuf,
 }
 
 impl OpenBuilder {
-    pub(super) fn open(bench: &Workbench<'_>, name: &Reference, target: &Target) -> Result<Self, PipelineError> {
-        let image = bench.find(name, target)?;
+    pub(super) fn open(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Self, PipelineError> {
+        match &options.builder {
+            BuilderChoice::Image(name) => Self::unpack(bench, name, options),
+            BuilderChoice::Folder(folder) => Self::of_folder(folder, options),
+        }
+    }
+
+    fn unpack(bench: &Workbench<'_>, name: &Reference, options: &BuildOptions) -> Result<Self, PipelineError> {
+        let image = bench.find(name, &options.target)?;
         let description = BuilderDescription::of(&image, &name.familiar())?;
-        let api = common_api(name, &description)?;
+        let api = common_api(&name.familiar(), &description)?;
+        let host = Host { name, image: &image, description: &description };
+        let buildpacks = ChosenBuildpacks::open(bench, &options.buildpacks, &host).map_err(Box::new)?;
         let snapshot = bench.unpack(&image)?;
-        let overlay = Overlay { lowers: snapshot.lowers().to_vec(), upper: None, xattr: bench.xattr };
+        let overlay = Overlay { lowers: lowers(&buildpacks, &snapshot), upper: None, xattr: bench.xattr };
         let root = Root::from_fd(overlay.view()?);
-        Ok(Self { image, description, snapshot, api, root })
+        let entries = image.config().config.env.iter().filter_map(|entry| entry.split_once('='));
+        let environment = entries.map(|(name, value)| (name.into(), value.into())).collect();
+        Ok(Self { description, snapshot: Some(snapshot), buildpacks, api, environment, root, at: "/".into() })
+    }
+
+    fn of_folder(folder: &BuilderFolder, options: &BuildOptions) -> Result<Self, PipelineError> {
+        let target = &options.target;
+        if !options.buildpacks.is_default() {
+            return Err(PipelineError::NotIsolated { executor: folder.executor.name(), what: "add buildpacks to the builder".to_owned() });
+        }
+        let root = Root::open(&folder.root)?;
+        let description = folder.describe(&root)?;
+        if (&description.target.os, &description.target.arch) != (&target.os, &target.arch) {
+            return Err(PipelineError::BuilderOfOtherTarget { target: target.clone(), own: description.target });
+        }
+        let api = common_api(folder.name(), &description)?;
+        let buildpacks = ChosenBuildpacks::of_builder(&description);
+        Ok(Self { description, snapshot: None, buildpacks, api, environment: folder.environment.clone(), root, at: folder.root.clone() })
+    }
+
+    /// The folders of its root file system, topmost first.
+    pub(super) fn lowers(&self, snapshot: &Snapshot) -> Vec<PathBuf> {
+        lowers(&self.buildpacks, snapshot)
     }
 
     pub(super) fn order(&self) -> OrderToml {
-        OrderToml { order: self.description.order.clone(), ..OrderToml::default() }
+        OrderToml { order: self.buildpacks.order.clone(), ..OrderToml::default() }
     }
 
     /// A folder of the builder, if it has it.
@@ -56,18 +93,12 @@ impl OpenBuilder {
         if !self.root.is_dir(path) {
             return Ok(None);
         }
-        Ok(Some(Place { path: path.into(), root: self.root.sub(path)? }))
+        Ok(Some(Place { path: self.at.join(path.trim_start_matches('/')), root: self.root.sub(path)? }))
     }
 
     /// The program that starts processes in the image.
     pub(super) fn launcher(&self) -> Result<Vec<u8>, RootError> {
         self.root.read("/cnb/lifecycle/launcher", LARGEST_LAUNCHER)
-    }
-
-    /// The environment that the builder's config gives.
-    pub(super) fn environment(&self) -> Variables {
-        let entries = self.image.config().config.env.iter();
-        entries.filter_map(|entry| entry.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect()
     }
 
     /// The home folder of the build's user, as the builder's files say.
@@ -77,19 +108,22 @@ impl OpenBuilder {
     }
 
     /// The target of the build: that of the run image, its distribution or else the builder's.
-    pub(super) fn run_target(&self, run_image: &Image) -> RunTarget {
-        let labelled = RunTarget::from(analyze::RunTarget::of(run_image));
+    pub(super) fn run_target(&self, runner: &RunnerFacts) -> RunTarget {
         let own = || distro_of_os_release(&self.root.read_to_string(Path::new("/etc/os-release"), LARGEST_OS_RELEASE).ok()?);
-        RunTarget { distro: labelled.distro.or_else(own), ..labelled }
+        RunTarget { target: runner.target.clone(), distro: runner.distro.clone().or_else(own) }
     }
 }
 
-fn common_api(name: &Reference, description: &BuilderDescription) -> Result<PlatformApi, PipelineError> {
+fn lowers(buildpacks: &ChosenBuildpacks, snapshot: &Snapshot) -> Vec<PathBuf> {
+    buildpacks.folder().into_iter().chain(snapshot.lowers().iter().cloned()).collect()
+}
+
+fn common_api(name: &str, description: &BuilderDescription) -> Result<PlatformApi, PipelineError> {
     let apis = &description.metadata.lifecycle.apis.platform;
     let spoken = || apis.supported.iter().chain(&apis.deprecated);
     let common = spoken().filter_map(|version| version.parse::<PlatformApi>().ok()).max();
     common
-        .ok_or_else(|| PipelineError::NoCommonApi { builder: name.familiar(), versions: spoken().cloned().collect::<Vec<_>>().join(", ") })
+        .ok_or_else(|| PipelineError::NoCommonApi { builder: name.to_owned(), versions: spoken().cloned().collect::<Vec<_>>().join(", ") })
 }
 
 /// The run image of a build.
@@ -111,7 +145,7 @@ impl ChosenRunImage {
             return Ok(Self { image: bench.find(reference, &options.target)?, reference: reference.clone(), names });
         }
         let entry = builder.description.run_images().into_iter().next();
-        let entry = entry.ok_or_else(|| PipelineError::NoRunImage { builder: options.builder.familiar() })?;
+        let entry = entry.ok_or_else(|| PipelineError::NoRunImage { builder: options.builder.name() })?;
         let candidates =
             std::iter::once(&entry.image).chain(&entry.mirrors).map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>()?;
         let names = RunImageNames { image: entry.image.clone(), mirrors: entry.mirrors.clone() };
@@ -127,6 +161,6 @@ impl ChosenRunImage {
                 Err(error) => first_failure = first_failure.or(Some(error)),
             }
         }
-        Err(first_failure.map_or_else(|| PipelineError::NoRunImage { builder: options.builder.familiar() }, PipelineError::from))
+        Err(first_failure.map_or_else(|| PipelineError::NoRunImage { builder: options.builder.name() }, PipelineError::from))
     }
 }

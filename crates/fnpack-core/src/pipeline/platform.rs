@@ -36,7 +36,7 @@ impl Platform {
         Self { env: env.into_iter().collect() }
     }
 
-    /// The folder for the lifecycle's own reading: a file system in memory that is mounted nowhere
+    /// The folder for the lifecycle's own reading beside sandboxes: a file system in memory that is mounted nowhere
     /// and gone with the value.
     pub(super) fn folder(&self) -> Result<Root, PlatformError> {
         let memory = |errno: rustix::io::Errno| PlatformError::Memory(errno.into());
@@ -45,11 +45,17 @@ impl Platform {
         rustix::mount::fsconfig_create(filesystem.as_fd()).map_err(memory)?;
         let folder = rustix::mount::fsmount(filesystem.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).map_err(memory)?;
         let root = Root::from_fd(folder);
-        root.create_dir("env", 0o755)?;
-        for (name, value) in &self.env {
-            root.write(Path::new("env").join(name), value.as_bytes(), 0o644)?;
-        }
+        self.write_to(&root)?;
         Ok(root)
+    }
+
+    /// Writes the folder's contents; only we can read them.
+    pub(super) fn write_to(&self, root: &Root) -> Result<(), RootError> {
+        root.create_dir("env", 0o700)?;
+        for (name, value) in &self.env {
+            root.write(Path::new("env").join(name), value.as_bytes(), 0o600)?;
+        }
+        Ok(())
     }
 
     /// The same as mounts of a sandbox.

@@ -55,12 +55,17 @@ impl Surroundings {
         mounts
     }
 
-    /// The variables that tell tools of the certificates; empty without a bundle or a network.
-    pub(super) fn certificate_variables(&self, network: Network) -> Vec<(String, String)> {
-        match (&self.certificates, network) {
-            (Some(_), Network::Host) => CERTIFICATE_VARIABLES.iter().map(|name| ((*name).to_owned(), CERTIFICATES.to_owned())).collect(),
-            _ => Vec::new(),
-        }
+    /// Where a step that has a network finds the bundle of trusted certificates, if the machine has one.
+    pub fn certificates_inside(&self) -> Option<&'static str> {
+        self.certificates.is_some().then_some(CERTIFICATES)
+    }
+
+    /// The variables that tell tools of the certificates, `mounted` or where they are on this machine; empty without a
+    /// bundle or a network.
+    pub(super) fn certificate_variables(&self, network: Network, mounted: bool) -> Vec<(String, String)> {
+        let Some(bundle) = self.certificates.as_ref().filter(|_| network == Network::Host) else { return Vec::new() };
+        let bundle = if mounted { CERTIFICATES.to_owned() } else { bundle.to_string_lossy().into_owned() };
+        CERTIFICATE_VARIABLES.iter().map(|name| ((*name).to_owned(), bundle.clone())).collect()
     }
 
     /// The proxy variables, for steps that have a network.

@@ -15,6 +15,7 @@ pub use verdict::{Objection, Verdict};
 use crate::digest::DiffId;
 use crate::image::{CONSTANT_TIME, History, Image, ImageConfig, Layer};
 use crate::reference::Reference;
+use crate::runner::RunnerFacts;
 use labels::LifecycleMetadata;
 
 /// A new base and the name by which it was asked for.
@@ -24,6 +25,8 @@ pub struct NewBase<'a> {
     pub image: &'a Image,
     /// Its name.
     pub reference: &'a Reference,
+    /// What is known of it, if that is more than its labels say.
+    pub facts: Option<&'a RunnerFacts>,
 }
 
 /// Why an image cannot be put on another base.
@@ -79,7 +82,7 @@ pub struct Rebased {
 
 /// Puts `image` on a new base.
 ///
-/// With `force`, objections are reported in [`Rebased::overridden`] instead of refusing. `name` is
+/// What is known of the new base is written into labels of the image. With `force`, objections are reported in [`Rebased::overridden`] instead of refusing. `name` is
 /// what messages call the image.
 pub fn rebase(name: &Reference, image: &Image, base: NewBase<'_>, force: bool) -> Result<Rebased, RebaseError> {
     let metadata = LifecycleMetadata::of(name, image)?;
@@ -88,16 +91,17 @@ pub fn rebase(name: &Reference, image: &Image, base: NewBase<'_>, force: bool) -
         top_layer: metadata.top_layer().unwrap_or_default().to_owned(),
     })?;
     let top = base.image.layers().last().ok_or_else(|| RebaseError::EmptyBase { run_image: base.reference.familiar() })?;
-    let objections = verdict::objections(image, base.image);
+    let objections = verdict::objections(image, base.image, base.facts);
     if !objections.is_empty() && !force {
         return Err(RebaseError::Refused { name: name.familiar(), run_image: base.reference.familiar(), objections });
     }
+    let described = base.facts.map_or_else(|| base.image.clone(), |facts| facts.written_to(base.image));
     let layers: Vec<Layer> = base.image.layers().iter().chain(&image.layers()[cut..]).cloned().collect();
     let mut config = image.config().clone();
     adopt_system(&mut config, base.image.config());
     config.history = merged_history(image, base.image, cut);
     config.created = Some(CONSTANT_TIME.to_owned());
-    labels::replace_base_labels(&mut config.config.labels, &base.image.config().config.labels);
+    labels::replace_base_labels(&mut config.config.labels, &described.config().config.labels);
     let metadata = metadata.with_base(base, top.diff_id).encode();
     config.config.labels.insert(labels::LIFECYCLE_METADATA.to_owned(), metadata);
     let image = Image::from_parts(config, layers);

@@ -36,7 +36,7 @@ fn name(text: &str) -> Reference {
 }
 
 fn on<'a>(image: &'a Image, reference: &'a Reference) -> NewBase<'a> {
-    NewBase { image, reference }
+    NewBase { image, reference, facts: None }
 }
 
 fn metadata(image: &Image) -> Value {

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use fnpack_artifact::Facts;
+
 use crate::image::Image;
+use crate::runner::{Misfit, RunnerFacts};
 
 /// One fact that speaks against a rebase.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub enum Objection {
         /// Of the new base.
         base: String,
     },
+    /// The function in it needs what the new base has not.
+    Misfit(Misfit),
 }
 
 /// Everything that speaks against a rebase; empty means go on.
@@ -35,7 +40,7 @@ pub struct Verdict {
 impl Verdict {
     /// Judges without rebasing.
     pub fn of(image: &Image, base: &Image) -> Self {
-        Self { objections: objections(image, base) }
+        Self { objections: objections(image, base, None) }
     }
 }
 
@@ -45,6 +50,7 @@ impl fmt::Display for Objection {
             Self::NotRebasable => write!(formatter, "its label `io.buildpacks.rebasable` says `false`"),
             Self::Target { image, base } => write!(formatter, "it is made for {image}, the run image for {base}"),
             Self::Distribution { image, base } => write!(formatter, "it was built for {image}, the run image is {base}"),
+            Self::Misfit(misfit) => misfit.fmt(formatter),
         }
     }
 }
@@ -52,7 +58,7 @@ impl fmt::Display for Objection {
 const DISTRIBUTION_NAME: &str = "io.buildpacks.base.distro.name";
 const DISTRIBUTION_VERSION: &str = "io.buildpacks.base.distro.version";
 
-pub(super) fn objections(image: &Image, base: &Image) -> Vec<Objection> {
+pub(super) fn objections(image: &Image, base: &Image, facts: Option<&RunnerFacts>) -> Vec<Objection> {
     let mut objections = Vec::new();
     if image.label("io.buildpacks.rebasable") == Some("false") {
         objections.push(Objection::NotRebasable);
@@ -64,7 +70,15 @@ pub(super) fn objections(image: &Image, base: &Image) -> Vec<Objection> {
     if differs(image, base, DISTRIBUTION_NAME) || differs(image, base, DISTRIBUTION_VERSION) {
         objections.push(Objection::Distribution { image: distribution(image), base: distribution(base) });
     }
+    objections.extend(misfits(image, base, facts).into_iter().map(Objection::Misfit));
     objections
+}
+
+/// What the function's own facts say; its processor is the image's, which is compared already.
+fn misfits(image: &Image, base: &Image, facts: Option<&RunnerFacts>) -> Vec<Misfit> {
+    let Some(function) = Facts::from_labels(|key| image.label(key)) else { return Vec::new() };
+    let function = Facts { arch: None, ..function };
+    facts.map_or_else(|| RunnerFacts::of_labels(base).fits(&function), |facts| facts.fits(&function))
 }
 
 /// Only what the new base declares is compared (CNB platform specification, "Rebaser").

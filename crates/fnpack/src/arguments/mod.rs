@@ -1,6 +1,10 @@
 //! What a user can type. What it means is decided in `command`.
 
+mod buildpacks;
 mod image;
+mod package;
+mod run;
+mod source;
 
 use std::path::PathBuf;
 
@@ -9,7 +13,11 @@ use fnpack_core::executor::Network;
 use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
 
+pub(crate) use buildpacks::BuildpackArguments;
 pub(crate) use image::{ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, SaveArguments};
+pub(crate) use package::{LanguageArgument, NewArguments, PackageArguments};
+pub(crate) use run::{FunctionArguments, PlatformKind, RunArguments};
+pub(crate) use source::SourceArguments;
 
 /// Package Apache Pulsar functions: source to function image, without a daemon, root or a registry
 #[derive(Debug, Parser)]
@@ -36,6 +44,17 @@ pub(crate) struct GlobalArguments {
     /// Never use the network for images
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) offline: bool,
+    /// How the commands of a build are run
+    #[arg(
+        long,
+        global = true,
+        value_name = "KIND",
+        default_value = "auto",
+        env = "FNPACK_EXECUTOR",
+        hide_env_values = true,
+        help_heading = "Everywhere"
+    )]
+    pub(crate) executor: ExecutorKind,
     /// Print results only
     #[arg(short, long, global = true, help_heading = "Everywhere")]
     pub(crate) quiet: bool,
@@ -47,14 +66,36 @@ pub(crate) struct GlobalArguments {
     pub(crate) no_color: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExecutorKind {
+    /// The sandbox; inside a builder's container where it does not work, that container
+    Auto,
+    /// Namespaces of their own, over an image
+    Sandbox,
+    /// This container, if it is a builder's
+    Here,
+    /// This machine with its own toolchains: no isolation
+    Host,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Build a function image from source
+    /// Write a project of a function that builds at once
+    #[command(after_help = package::NEW_EXAMPLES)]
+    New(NewArguments),
+    /// Build a function image from source, or from a ready jar, zip, wheel, module or program
     #[command(after_help = BUILD_EXAMPLES)]
     Build(Box<BuildArguments>),
-    /// Start an image's process in the sandbox
-    #[command(after_help = RUN_EXAMPLES)]
-    Run(RunArguments),
+    /// Build a function package from source
+    #[command(
+        after_help = package::PACKAGE_EXAMPLES,
+        mut_arg("source", |path| path.help("Folder with the function's source [default: the current folder]")),
+        mut_arg("run_image", |name| name.help("Runner that the package is for, instead of the builder's"))
+    )]
+    Package(Box<PackageArguments>),
+    /// Run a function, or an image's process, in the sandbox
+    #[command(after_help = run::EXAMPLES)]
+    Run(Box<RunArguments>),
     /// Put a function image on another run image, without building
     #[command(after_help = REBASE_EXAMPLES)]
     Rebase(RebaseArguments),
@@ -88,33 +129,11 @@ pub(crate) struct BuildArguments {
     /// Name of the image to make
     #[arg(value_name = "NAME")]
     pub(crate) name: Reference,
-    /// Folder with the function's source [default: the current folder]
-    #[arg(value_name = "PATH")]
-    pub(crate) source: Option<PathBuf>,
-    /// The same as PATH, as `pack` has it
-    #[arg(short, long, value_name = "PATH", conflicts_with = "source")]
-    pub(crate) path: Option<PathBuf>,
-    /// Builder image [default: that of the language found in the source, made if it is missing]
-    #[arg(short = 'B', long, value_name = "NAME")]
-    pub(crate) builder: Option<Reference>,
-    /// Runner to put the function on, instead of the builder's
-    #[arg(long, value_name = "NAME")]
-    pub(crate) run_image: Option<Reference>,
+    #[command(flatten)]
+    pub(crate) from: SourceArguments,
     /// Further name for the result
     #[arg(short, long = "tag", value_name = "NAME")]
     pub(crate) tags: Vec<Reference>,
-    /// Variable for the buildpacks; NAME alone takes the value from here
-    #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
-    pub(crate) env: Vec<String>,
-    /// File with a NAME=VALUE a line; `--env` is stronger
-    #[arg(long = "env-file", value_name = "FILE")]
-    pub(crate) env_files: Vec<PathBuf>,
-    /// Folder of this machine that the build sees, read-only unless `:rw`
-    #[arg(long = "volume", value_name = "HERE:THERE[:ro|rw]")]
-    pub(crate) volumes: Vec<String>,
-    /// Network of bin/build; bin/detect never has one
-    #[arg(long, value_name = "KIND", default_value = "host")]
-    pub(crate) network: NetworkKind,
     /// Process type that the image starts
     #[arg(short = 'D', long, value_name = "TYPE")]
     pub(crate) default_process: Option<String>,
@@ -124,15 +143,12 @@ pub(crate) struct BuildArguments {
     /// Application folder in the build and in the image
     #[arg(long, value_name = "DIR", default_value = "/pulsar/function")]
     pub(crate) workspace: PathBuf,
-    /// Target of the image [default: this machine's]
-    #[arg(long, value_name = "OS/ARCH")]
-    pub(crate) platform: Option<Target>,
+    /// Leave out of a ready jar what every runner brings
+    #[arg(long)]
+    pub(crate) strip_provided: bool,
     /// Time to record as the image's creation, in seconds since 1970, or `now`
     #[arg(long, value_name = "TIME", env = "SOURCE_DATE_EPOCH", hide_env_values = true)]
     pub(crate) creation_time: Option<String>,
-    /// Forget what earlier builds of NAME cached
-    #[arg(long)]
-    pub(crate) clear_cache: bool,
     /// File to write the image's digest to
     #[arg(long, value_name = "FILE")]
     pub(crate) digest_file: Option<PathBuf>,
@@ -156,37 +172,6 @@ impl From<NetworkKind> for Network {
             NetworkKind::None => Self::None,
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RunArguments {
-    /// Image to start
-    #[arg(value_name = "IMAGE")]
-    pub(crate) image: Reference,
-    /// Start the image's own process, as `docker run` does
-    #[arg(long, required = true)]
-    pub(crate) raw: bool,
-    /// Program instead of the image's entrypoint
-    #[arg(long, value_name = "PROGRAM")]
-    pub(crate) entrypoint: Option<String>,
-    /// User instead of the image's
-    #[arg(short, long, value_name = "USER[:GROUP]")]
-    pub(crate) user: Option<String>,
-    /// Folder to start in instead of the image's
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) workdir: Option<PathBuf>,
-    /// Variable for the process; NAME alone takes the value from here
-    #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
-    pub(crate) env: Vec<String>,
-    /// Folder of this machine that the process sees, read-only unless `:rw`
-    #[arg(long = "volume", value_name = "HERE:THERE[:ro|rw]")]
-    pub(crate) volumes: Vec<String>,
-    /// Network of the process
-    #[arg(long, value_name = "KIND", default_value = "host")]
-    pub(crate) network: NetworkKind,
-    /// Arguments for the process
-    #[arg(last = true, value_name = "ARGS")]
-    pub(crate) arguments: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -299,14 +284,11 @@ const BUILD_EXAMPLES: &str = "\
 Examples:
   fnpack build my-function                                  # the source is the current folder
   fnpack build my-function examples/go/exclamation
+  fnpack build my-function target/orders.jar                # a ready artifact: nothing is started
   fnpack build my-function -B fnpack/golang-builder --run-image stack/go-runner:next
+  fnpack build my-function -b from=builder -b ./my-buildpack # a buildpack of your own after the builder's
   fnpack build my-function -e BP_GO_TARGETS=./cmd/orders    # one of several main packages
   fnpack build my-function --volume ./proxy:/goproxy -e GOPROXY=file:///goproxy";
-
-const RUN_EXAMPLES: &str = "\
-Examples:
-  fnpack run --raw my-function
-  fnpack run --raw my-function --entrypoint bash -- -c 'ls -l /pulsar/function'";
 
 const REBASE_EXAMPLES: &str = "\
 Examples:

@@ -2,51 +2,39 @@
 
 use fnpack_core::pipeline::{self, BuildOptions, Made};
 use fnpack_core::reference::Reference;
-use fnpack_core::source::Source;
 use serde::Serialize;
 
 use super::Session;
-use super::default_builder;
-use super::variables::{variables, volume};
+use super::{artifact, source};
 use crate::arguments::BuildArguments;
 use crate::error::{Class, CommandError};
 
 /// Builds and prints the image's name with its digest.
 pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
-    let path = arguments.source.clone().or_else(|| arguments.path.clone()).unwrap_or_else(|| ".".into());
-    let source = Source::open(&path)?;
-    let env = variables(&arguments.env_files, &arguments.env)?;
-    let volumes = arguments.volumes.iter().map(|text| volume(text)).collect::<Result<_, _>>()?;
     let created = arguments.creation_time.as_deref().map(creation_time).transpose()?;
-    let target = arguments.platform.clone().unwrap_or_else(|| session.bench.target.clone());
-    let builder = match &arguments.builder {
-        Some(builder) => builder.clone(),
-        None => default_builder::ensure(&source, &target, session)?,
+    let made = if artifact::is_named(arguments) {
+        artifact::build(arguments, created, session)?
+    } else {
+        let (options, _folders) = source::options(&arguments.from, arguments.name.clone(), session)?;
+        let options = BuildOptions {
+            tags: arguments.tags.clone(),
+            default_process: arguments.default_process.clone(),
+            previous_image: arguments.previous_image.clone(),
+            app_dir: arguments.workspace.clone(),
+            created,
+            ..options
+        };
+        pipeline::build(&session.bench, &options)?
     };
-    session.ui.step(&format!("building {} from {} with {}", arguments.name.familiar(), path.display(), builder.familiar()));
-    let options = BuildOptions {
-        name: arguments.name.clone(),
-        tags: arguments.tags.clone(),
-        source,
-        builder,
-        run_image: arguments.run_image.clone(),
-        env,
-        volumes,
-        network: arguments.network.into(),
-        default_process: arguments.default_process.clone(),
-        previous_image: arguments.previous_image.clone(),
-        app_dir: arguments.workspace.clone(),
-        target,
-        created,
-        clear_cache: arguments.clear_cache,
-    };
-    let made = pipeline::build(&session.bench, &options)?;
     session.ui.progress_done();
     report(&made, arguments, session)
 }
 
 fn report(made: &Made, arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
     session.ui.step(&format!("{} layers reused, {} made", made.reused, made.added));
+    for finding in &made.findings {
+        session.ui.warning(&finding.to_string());
+    }
     let machine = |error| CommandError::new(Class::Machine, error);
     if let Some(file) = &arguments.digest_file {
         fs_err::write(file, made.image.digest().to_string()).map_err(machine)?;

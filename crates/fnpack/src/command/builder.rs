@@ -6,6 +6,7 @@ use std::path::Path;
 use fnpack_core::builder::labels::{ApiVersions, LifecycleApis};
 use fnpack_core::builder::{BuilderDescription, BuilderToml, InspectedGroup, Inspection, LifecycleBundle, LifecycleFile};
 use fnpack_core::lifecycle::api::{BuildpackApi, PlatformApi};
+use fnpack_core::lifecycle::files::descriptor::{self, LifecycleToml};
 use fnpack_core::pipeline::{self, BuilderParts};
 use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
@@ -40,7 +41,14 @@ pub(super) fn lifecycle() -> LifecycleBundle {
     let program = |bytes: &'static [u8]| LifecycleFile::Program(Cow::Borrowed(bytes));
     let mut files = vec![("lifecycle".to_owned(), program(embedded::LIFECYCLE)), ("launcher".to_owned(), program(embedded::LAUNCHER))];
     files.extend(PHASES.iter().map(|phase| ((*phase).to_owned(), LifecycleFile::Link("lifecycle".to_owned()))));
+    // Inside of the builder's container nobody can read its labels.
+    files.push(("lifecycle.toml".to_owned(), LifecycleFile::Document(descriptor().to_toml())));
     LifecycleBundle { version: env!("CARGO_PKG_VERSION").to_owned(), apis: apis(), target: embedded::target(), files }
+}
+
+/// What the lifecycle says of itself.
+pub(super) fn descriptor() -> LifecycleToml {
+    LifecycleToml { lifecycle: descriptor::Lifecycle { version: env!("CARGO_PKG_VERSION").to_owned() }, apis: apis() }
 }
 
 /// What the lifecycle speaks: exactly the versions whose phases its tests walk through.

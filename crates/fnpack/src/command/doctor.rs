@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use fnpack_sandbox::{Fact, Facts};
 use serde::Serialize;
 
+use super::executor;
 use super::table::Table;
 use crate::arguments::{DoctorArguments, GlobalArguments, OutputForm, Requirement};
 use crate::error::Class;
@@ -28,6 +29,7 @@ pub(super) fn run(arguments: &DoctorArguments, global: &GlobalArguments, ui: &Ui
                     table.row(["", "", &format!("to do: {}", fact.remedy)]);
                 }
             }
+            table.row(["--", "executor", &format!("{}, if none is named", executor::strongest().name())]);
             if let Some(settings) = Settings::read(global.store.clone()) {
                 table.row(["--", "store", &settings.store.display().to_string()]);
             }

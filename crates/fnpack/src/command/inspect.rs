@@ -66,6 +66,9 @@ fn describe(named: &Named) -> String {
     for (key, value) in &image.function {
         table.pair(&format!("function {key}"), value);
     }
+    for (key, value) in &image.runner {
+        table.pair(&format!("runner {key}"), &one_line(value, LONGEST_ENTRY));
+    }
     for layer in &image.layers {
         table.pair(
             "layer",
@@ -83,7 +86,7 @@ fn describe(named: &Named) -> String {
     table.render()
 }
 
-/// How much of a history entry is shown; the whole is in `-o json`.
+/// How much of a history entry or a list is shown; the whole is in `-o json`.
 const LONGEST_ENTRY: usize = 80;
 
 fn short(hex: &str) -> &str {

@@ -1,16 +1,23 @@
 //! What a user asked for, done: one module a command.
 
+mod artifact;
 mod build;
 mod builder;
 mod completion;
 mod default_builder;
 mod doctor;
+mod executor;
+mod host_builder;
 mod image;
 mod inspect;
+mod new;
+mod package;
+mod project;
 mod rebase;
 mod run;
 mod session;
 mod signals;
+mod source;
 mod store;
 mod table;
 mod variables;
@@ -20,6 +27,7 @@ use std::process::ExitCode;
 use crate::arguments::{Arguments, BuilderCommand, Command, ImageCommand, StoreCommand};
 use crate::error::CommandError;
 use crate::ui::Ui;
+use executor::Executor;
 use session::Session;
 
 /// Carries out a command. The exit code is the process's own for `run`, else success.
@@ -27,15 +35,18 @@ pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandErro
     match arguments.command {
         Command::Version => ui.result(&format!("fnpack {}", env!("CARGO_PKG_VERSION"))),
         Command::Completion { shell } => completion::completion(shell, ui),
+        Command::New(new) => new::run(&new, ui)?,
         Command::Manual { folder } => completion::manual(&folder)?,
         Command::Doctor(doctor) => return Ok(doctor::run(&doctor, &arguments.global, ui)),
         command => {
+            let executor = executor::choose(arguments.global.executor, &command)?;
             if needs_ids(&command)
+                && executor == Executor::Sandbox
                 && let Some(code) = session::enter_user_namespace()?
             {
                 return Ok(code);
             }
-            let session = Session::open(arguments.global, ui)?;
+            let session = Session::open(arguments.global, executor, ui)?;
             return in_session(command, &session);
         }
     }
@@ -44,12 +55,17 @@ pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandErro
 
 /// Whether a command works on files of several owners, and so must be root over mapped ids.
 fn needs_ids(command: &Command) -> bool {
-    matches!(command, Command::Build(_) | Command::Run(_) | Command::Image(ImageCommand::Build(_)) | Command::Store(_))
+    match command {
+        Command::Build(arguments) => !artifact::is_named(arguments),
+        Command::Package(_) | Command::Run(_) | Command::Image(ImageCommand::Build(_)) | Command::Store(_) => true,
+        _ => false,
+    }
 }
 
 fn in_session(command: Command, session: &Session<'_>) -> Result<ExitCode, CommandError> {
     match command {
         Command::Build(arguments) => build::run(&arguments, session)?,
+        Command::Package(arguments) => package::run(&arguments, session)?,
         Command::Run(arguments) => return run::run(&arguments, session),
         Command::Rebase(arguments) => rebase::run(&arguments, session)?,
         Command::Inspect(arguments) | Command::Image(ImageCommand::Inspect(arguments)) => inspect::run(&arguments, session)?,
@@ -59,7 +75,7 @@ fn in_session(command: Command, session: &Session<'_>) -> Result<ExitCode, Comma
         Command::Builder(BuilderCommand::Ls { output }) => builder::list(output, session)?,
         Command::Store(StoreCommand::Check { deep }) => store::check(deep, session)?,
         Command::Store(StoreCommand::Gc { dry_run }) => store::collect(dry_run, session)?,
-        Command::Version | Command::Completion { .. } | Command::Manual { .. } | Command::Doctor(_) => {}
+        Command::New(_) | Command::Version | Command::Completion { .. } | Command::Manual { .. } | Command::Doctor(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -16,7 +16,10 @@ pub(super) fn run(arguments: &RebaseArguments, session: &Session<'_>) -> Result<
         None => recorded_run_image(&arguments.name, &Inspection::of(&image))?,
     };
     let base = session.bench.find(&run_image, &image.target())?;
-    let rebased = rebase::rebase(&arguments.name, &image, NewBase { image: &base, reference: &run_image }, arguments.force)?;
+    // Without namespaces nothing can be unpacked; then the labels must do.
+    let facts = session.bench.runner_facts(&base).ok();
+    let base = NewBase { image: &base, reference: &run_image, facts: facts.as_ref() };
+    let rebased = rebase::rebase(&arguments.name, &image, base, arguments.force)?;
     for objection in &rebased.overridden {
         session.ui.warning(&format!("`{}` may not run on `{}`: {objection}", arguments.name.familiar(), run_image.familiar()));
     }

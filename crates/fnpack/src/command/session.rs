@@ -15,6 +15,7 @@ use fnpack_core::target::Target;
 use fnpack_sandbox::{EnterPlan, Entered, IdMapping, OverlayXattr};
 use serde::Serialize;
 
+use super::executor::Executor;
 use crate::arguments::GlobalArguments;
 use crate::error::{Class, CommandError};
 use crate::settings::Settings;
@@ -24,6 +25,9 @@ use crate::ui::Ui;
 /// An open store and all around it.
 pub(super) struct Session<'a> {
     pub(super) ui: &'a Ui,
+    /// How the commands of builds are run.
+    pub(super) executor: Executor,
+    pub(super) settings: Settings,
     pub(super) bench: Workbench<'a>,
 }
 
@@ -39,7 +43,7 @@ pub(super) fn enter_user_namespace() -> Result<Option<ExitCode>, CommandError> {
 
 impl<'a> Session<'a> {
     /// Opens the store and reads the environment.
-    pub(super) fn open(global: GlobalArguments, ui: &'a Ui) -> Result<Self, CommandError> {
+    pub(super) fn open(global: GlobalArguments, executor: Executor, ui: &'a Ui) -> Result<Self, CommandError> {
         let settings = Settings::read(global.store).ok_or_else(|| {
             CommandError::message(Class::Usage, "there is no home folder to keep the store in")
                 .hint("name a folder with `--store DIR` or FNPACK_STORE")
@@ -51,7 +55,8 @@ impl<'a> Session<'a> {
         let surroundings =
             Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates.clone(), proxy: settings.proxy.clone() };
         let transfers = Arc::new(Transfers::new(ui.clone()));
-        let registry = (!global.offline).then(|| Registry::new(move || connect(&settings, transfers.clone())));
+        let of_registry = settings.clone();
+        let registry = (!global.offline).then(|| Registry::new(move || connect(&of_registry, transfers.clone())));
         let bench = Workbench {
             store,
             registry,
@@ -61,7 +66,7 @@ impl<'a> Session<'a> {
             target: Target::of_this_program(),
             report: ui,
         };
-        Ok(Self { ui, bench })
+        Ok(Self { ui, executor, settings, bench })
     }
 
     /// An image of the store.

@@ -1,6 +1,8 @@
-//! Signals that reach fnpack go on to the process that it runs.
+//! Signals that reach fnpack: they go on to the process that it runs, or ask it to end in good order.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use fnpack_sandbox::Handle;
@@ -17,6 +19,37 @@ pub(super) struct Held(Signals);
 pub(super) struct Forwarding {
     signals: signal_hook::iterator::Handle,
     thread: JoinHandle<()>,
+}
+
+/// Whether the user asked to stop. While one of these exists, Ctrl-C only says so.
+#[derive(Debug)]
+pub(super) struct Interruption {
+    asked: Arc<AtomicBool>,
+    ids: Vec<signal_hook::SigId>,
+}
+
+impl Interruption {
+    /// From now on Ctrl-C and its like ask to stop.
+    pub(super) fn watch() -> io::Result<Self> {
+        let mut interruption = Self { asked: Arc::default(), ids: Vec::new() };
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            interruption.ids.push(signal_hook::flag::register(signal, interruption.asked.clone())?);
+        }
+        Ok(interruption)
+    }
+
+    /// Whether the user asked.
+    pub(super) fn asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Interruption {
+    fn drop(&mut self) {
+        for id in self.ids.drain(..) {
+            signal_hook::low_level::unregister(id);
+        }
+    }
 }
 
 impl Held {

@@ -55,7 +55,7 @@ impl Explain for LoadError {
     fn advice(&self) -> Advice {
         let configuration = Advice::new(Configuration);
         match self {
-            Self::NotThere { .. } => configuration.hint("correct `uri`; relative ones begin at the builder.toml"),
+            Self::NotThere { .. } => configuration.hint("correct the path; in a file, relative ones begin at its folder"),
             Self::Open { source, .. } => source.advice(),
             Self::Folder { source, .. } => source.advice(),
             Self::Unpack { source, .. } => source.advice(),
@@ -130,7 +130,7 @@ impl Explain for ReferenceError {
 impl Explain for ContentsError {
     fn advice(&self) -> Advice {
         match self {
-            Self::Unreadable { source, .. } => source.advice(),
+            Self::Unreadable { source, .. } | Self::Place { source, .. } => source.advice(),
             Self::SpecialFile { .. } => Advice::new(Configuration).hint("take it out of the buildpack's folder"),
             Self::Layer { source, .. } => source.advice(),
         }

@@ -160,7 +160,10 @@ impl Explain for BuildpackError {
         let configuration = Advice::new(Configuration);
         match self {
             Self::Name { .. } => configuration.hint("give the buildpack another id"),
-            Self::NotFound { .. } | Self::Ambiguous { .. } => configuration.hint(BUILDER_ANEW),
+            Self::NotFound { .. } => {
+                configuration.hint("name it with `--buildpack` too, or make the builder anew with `fnpack builder create`")
+            }
+            Self::Ambiguous { .. } => configuration.hint(BUILDER_ANEW),
             Self::Description { source, .. } => source.advice().or_hint(BUILDER_ANEW),
             Self::Api { .. } => configuration.hint("take a version of the buildpack that is written for one of these"),
             Self::Folder(source) => source.advice(),

@@ -5,11 +5,15 @@
 
 mod builder;
 mod dockerfile;
+mod function;
 mod image;
 mod layer;
 mod lifecycle;
 mod machine;
+mod package;
 mod pipeline;
+mod project;
+mod pulsar;
 mod registry;
 mod store;
 

@@ -11,7 +11,8 @@ use fnpack_core::lifecycle::detect::{self, Attempt, DetectError, DetectResult, O
 use fnpack_core::lifecycle::files::plan::BuildPlan;
 use fnpack_core::lifecycle::order::CandidateMember;
 use fnpack_core::lifecycle::plan::Reason;
-use fnpack_core::pipeline::{ConnectError, FindError, PipelineError};
+use fnpack_core::pipeline::{ChoiceError, ConnectError, FindError, PipelineError};
+use fnpack_core::project::ProjectToml;
 use fnpack_core::rebase::{Objection, RebaseError};
 use fnpack_core::reference::Reference;
 use fnpack_core::registry::credentials::DockerConfig;
@@ -221,6 +222,49 @@ fn settings_are_configuration() {
     let error = PipelineError::from(Box::new(CreateError::from(CheckError::ProgramMissing { module, program: "bin/detect" })));
     let expected = "error: buildpack `a@1` has no `bin/detect`\nhint: a buildpack has both, `bin/detect` and `bin/build`";
     assert_eq!(told(error), (3, expected.to_owned()));
+}
+
+#[test]
+fn buildpacks_that_are_not_there_are_told_with_those_that_are() {
+    let present = || vec![builder::ModuleId::new("a/b", "1"), builder::ModuleId::new("a/b", "2")];
+    let builder = || "b".to_owned();
+    for (error, expected) in [
+        (
+            ChoiceError::Unknown { name: "x".into(), builder: builder(), present: present() },
+            "error: `x` is neither a file or folder, nor a buildpack of `b`, nor an image of the store\n  `b` has a/b@1\n  `b` has a/b@2\n\
+             hint: write `./x` for a folder, `docker://x` for an image of a registry, or one of these",
+        ),
+        (
+            ChoiceError::NotInBuilder { module: builder::ModuleId::new("a/c", ""), builder: builder(), present: Vec::new() },
+            "error: buildpack `a/c` is not in `b`\n  `b` has no buildpacks\nhint: write one of these, or the path of the buildpack",
+        ),
+        (
+            ChoiceError::Ambiguous { module: builder::ModuleId::new("a/b", ""), builder: builder(), present: present() },
+            "error: buildpack `a/b` is in `b` in several versions\n  `b` has a/b@1\n  `b` has a/b@2\nhint: write the version behind a `@`",
+        ),
+    ] {
+        assert_eq!(told(PipelineError::from(Box::new(error))), (3, expected.to_owned()));
+    }
+}
+
+#[test]
+fn project_toml_that_cannot_be_used_is_configuration() {
+    let head = "[_]\nschema-version = '0.2'\n[io.buildpacks]\n";
+    for (text, expected) in [
+        (
+            "exclude = ['[']",
+            "error: cannot use `exclude` of `p`\n  caused by: pattern 1 cannot be used\n  caused by: line 1 is not a pattern\n",
+        ),
+        (
+            "[[io.buildpacks.group]]\nuri = 'https://x/y'",
+            "error: cannot use a `uri` of `p`\n  caused by: the buildpack `https://x/y` would have to be downloaded, which fnpack does not do\n\
+             hint: download it",
+        ),
+    ] {
+        let (code, text) = told(ProjectToml::parse("p", &format!("{head}{text}"), std::path::Path::new("")).unwrap_err());
+        assert_eq!(code, 3);
+        assert!(text.starts_with(expected), "{text}");
+    }
 }
 
 #[test]

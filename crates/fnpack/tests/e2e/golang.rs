@@ -12,9 +12,14 @@ pub(crate) fn tree() -> Option<Environment> {
     let environment = Environment::with_base()?;
     let root = repository();
     READY.get_or_init(|| {
-        for (name, file) in [("stack/build", "stack.build"), ("stack/go-runner", "stack.go-runner.run")] {
+        environment.fnpack(["image", "build", "-t", "runner/go", "--target", "go", path(&root.join("stack/runner"))]).success();
+        for (name, file, argument) in
+            [("stack/build-go", "stack.build", "LANGUAGES=go"), ("stack/go-runner", "stack.go-runner.run", "RUNNER_IMAGE=runner/go")]
+        {
             let file = root.join(format!("stack/{file}.Dockerfile"));
-            environment.fnpack(["image", "build", "-t", name, "-f", path(&file), path(&root.join("stack"))]).success();
+            environment
+                .fnpack(["image", "build", "-t", name, "-f", path(&file), "--build-arg", argument, path(&root.join("stack"))])
+                .success();
         }
         let config = root.join("builders/golang-builder/builder.toml");
         environment.fnpack(["builder", "create", "fnpack/golang-builder", "-c", path(&config)]).success();
@@ -27,7 +32,7 @@ pub(crate) fn path(path: &Path) -> &str {
 }
 
 /// The Go module proxy of this machine, as the `go` command would have it.
-fn upstream() -> String {
+pub(crate) fn upstream() -> String {
     let configured = std::process::Command::new("go").args(["env", "GOPROXY"]).output();
     let answer = configured.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     if answer.is_empty() { "https://proxy.golang.org".to_owned() } else { answer }
@@ -188,8 +193,11 @@ fn default_builder_is_made_from_what_fnpack_carries() {
     );
 
     environment.fnpack(["image", "import", path(&cache.join("debian-trixie.tar")), "debian:trixie-slim"]).success();
-    let outcome = environment.call("--offline build go/plain plain");
-    for announced in ["fnpack/golang-builder for Go is not in the store", "to be fetched", "stack/build from stack.build.Dockerfile"] {
+    // A runner of one's own stands for the default one, whose base is not at hand.
+    let outcome = environment.call("--offline build go/plain plain --run-image debian:trixie-slim");
+    for announced in
+        ["fnpack/golang-builder for Go is not in the store", "to be fetched", "stack/build-go from stack/stack.build.Dockerfile"]
+    {
         assert!(outcome.stderr.contains(announced), "`{announced}` in\n{}", outcome.stderr);
     }
     // Made, and then it says that this is no function.
@@ -197,7 +205,12 @@ fn default_builder_is_made_from_what_fnpack_carries() {
     let mut names: Vec<String> =
         environment.call("image ls").success().lines().skip(1).map(|line| line.split(' ').next().unwrap().to_owned()).collect();
     names.sort();
-    assert_eq!(names, ["debian:trixie-slim", "fnpack/golang-builder:latest", "stack/build:latest", "stack/go-runner:latest"]);
+    assert_eq!(names, ["debian:trixie-slim", "fnpack/golang-builder:latest", "stack/build-go:latest"]);
+
+    let outcome = environment.call("--offline build go/plain plain");
+    assert!(outcome.stderr.contains("to be fetched for stack/go-runner: the image streamnative/"), "{}", outcome.stderr);
+    let error = outcome.failure(4);
+    assert!(error.contains("hint: name a runner that you have with `--run-image`"), "{error}");
 }
 
 #[test]

@@ -5,13 +5,17 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests fail as tests do, and say why they skip")]
 
+mod artifacts;
 mod bad_input;
+mod custom;
 mod dockerfile;
 mod documents_tree;
 mod environment;
 mod golang;
 mod help;
+mod here;
 mod images;
+mod instance;
 mod lifecycle;
 mod mishaps;
 mod readme;
@@ -19,3 +23,4 @@ mod rebase;
 mod reproducible;
 mod rootless;
 mod run;
+mod runners;

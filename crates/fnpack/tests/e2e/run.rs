@@ -88,7 +88,7 @@ fn pid(process: u32) -> Pid {
     pid
 }
 
-fn running(argument: &str) -> bool {
+pub(crate) fn running(argument: &str) -> bool {
     fs_err::read_dir("/proc").unwrap().filter_map(Result::ok).any(|entry| {
         fs_err::read(entry.path().join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(argument))
             && fs_err::read_to_string(entry.path().join("comm")).is_ok_and(|name| name.trim() == "sleep")

@@ -53,7 +53,8 @@ fn choose_says_why_there_is_none() {
 
 #[test]
 fn choose_takes_the_name_given() {
-    let files = &[("a.py", DERIVED), ("c.py", MODULE), ("d.py", "def handle(input): pass\nclass C: pass\nclass D(elsewhere.Base): pass\n")][..];
+    let files =
+        &[("a.py", DERIVED), ("c.py", MODULE), ("d.py", "def handle(input): pass\nclass C: pass\nclass D(elsewhere.Base): pass\n")][..];
     for (wanted, expected) in [
         ("a.A", Ok("a.A")),
         ("c", Ok("c")),
@@ -70,11 +71,16 @@ fn choose_takes_the_name_given() {
 #[test]
 fn folder_looks_at_own_code() {
     let folder = tempfile::tempdir().unwrap();
-    for (path, text) in [("a.py", DERIVED), ("tests/b.py", DERIVED), (".venv/pyvenv.cfg", ""), ("venv/pyvenv.cfg", ""), ("venv/c.py", DERIVED)] {
+    for (path, text) in
+        [("a.py", DERIVED), ("tests/b.py", DERIVED), (".venv/pyvenv.cfg", ""), ("venv/pyvenv.cfg", ""), ("venv/c.py", DERIVED)]
+    {
         let path = folder.path().join(path);
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         fs_err::write(path, text).unwrap();
     }
     let found = Search::folder(folder.path(), true).unwrap();
-    assert_eq!(found.choose(None).map(|located| (located.file.as_str(), located.line, located.kind())), Ok(("a.py", 2, Some(Kind::Derived))));
+    assert_eq!(
+        found.choose(None).map(|located| (located.file.as_str(), located.line, located.kind())),
+        Ok(("a.py", 2, Some(Kind::Derived)))
+    );
 }

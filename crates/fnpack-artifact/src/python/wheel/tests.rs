@@ -98,11 +98,8 @@ fn metadata_fields() {
     let text = "Metadata-Version: 2.1\nName: Foo_Bar\nVersion: 1.2\nRequires-Python: >=3.8\nRequires-Dist: A.b (>=1)\n\
                 Requires-Dist: c>=2; python_version < '3.11'\nRequires-Dist: d ; extra == 'x'\nRequires-Dist: \n\nName: body\n";
     let found = Metadata::parse(text);
-    let requirement = |name: &str, versions: &str, marker: &str| Requirement {
-        name: name.into(),
-        versions: versions.into(),
-        marker: marker.into(),
-    };
+    let requirement =
+        |name: &str, versions: &str, marker: &str| Requirement { name: name.into(), versions: versions.into(), marker: marker.into() };
     let expected = Metadata {
         name: "Foo_Bar".into(),
         version: "1.2".into(),

@@ -5,6 +5,7 @@
 //! that the specification lists, in a fixed order.
 
 pub mod build;
+pub mod descriptor;
 pub mod group;
 pub mod launch;
 pub mod layer;

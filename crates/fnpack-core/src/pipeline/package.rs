@@ -1,0 +1,29 @@
+//! Function source to a function package: the same detect and build as for an image, then the artifact is taken out of
+//! the application folder.
+
+use super::build::{BuildOptions, Finished, Timings, facts};
+use super::{PipelineError, Workbench};
+use crate::package::{Taken, Wanted, take};
+
+/// By this variable buildpacks are told that their result goes into a package: a fat jar instead of a thin one with its
+/// dependencies beside it, Python sources below `src`.
+const PACKAGE: &str = "BP_FUNCTION_PACKAGE";
+
+/// A package, and what it took.
+#[derive(Debug)]
+pub struct Packaged {
+    /// The package.
+    pub package: Taken,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+/// Builds and writes a function package. Of `options`, those of the image are not looked at, but for the name: under it
+/// caches are kept.
+pub fn package(bench: &Workbench<'_>, mut options: BuildOptions, wanted: &Wanted) -> Result<Packaged, PipelineError> {
+    options.env.push((PACKAGE.to_owned(), "true".to_owned()));
+    let finished = Finished::of(bench, &options)?;
+    let package = take(&finished.app()?, &options.app_dir, facts(&finished.built), wanted)?;
+    let timings = finished.keep_caches(|_, _| None)?;
+    Ok(Packaged { package, timings })
+}

@@ -1,0 +1,85 @@
+//! Facts of run images over the store: from labels, else from the files, which are read once an image.
+
+use std::collections::BTreeMap;
+
+use fnpack_artifact::Facts;
+use fnpack_sandbox::Overlay;
+
+use super::{PipelineError, Workbench};
+use crate::image::Image;
+use crate::reference::Reference;
+use crate::root::Root;
+use crate::runner::RunnerFacts;
+
+const RECORDS: &str = "runner-facts";
+/// By this label an image says that it is made to build on.
+const BASE_ID: &str = "io.buildpacks.base.id";
+/// Only build images name the user of builds (CNB platform specification, "Build Image").
+const BUILD_USER: &str = "CNB_USER_ID";
+
+impl Workbench<'_> {
+    /// What is known of a run image.
+    pub fn runner_facts(&self, image: &Image) -> Result<RunnerFacts, PipelineError> {
+        let labelled = RunnerFacts::of_labels(image);
+        if labelled.is_complete() {
+            return Ok(labelled);
+        }
+        Ok(labelled.or(self.read_runner(image)?))
+    }
+
+    /// What can be known of a run image without unpacking it: from its labels, or from when it was read before.
+    pub(super) fn runner_facts_at_hand(&self, image: &Image) -> RunnerFacts {
+        let labelled = RunnerFacts::of_labels(image);
+        match self.recorded_runner(image) {
+            Some(recorded) if !labelled.is_complete() => labelled.or(recorded),
+            _ => labelled,
+        }
+    }
+
+    fn recorded_runner(&self, image: &Image) -> Option<RunnerFacts> {
+        decode(&self.store.record(RECORDS, &image.digest().hex())?, image)
+    }
+
+    /// What its files say, now or when they were last read.
+    fn read_runner(&self, image: &Image) -> Result<RunnerFacts, PipelineError> {
+        if let Some(facts) = self.recorded_runner(image) {
+            return Ok(facts);
+        }
+        let snapshot = self.unpack(image)?;
+        let overlay = Overlay { lowers: snapshot.lowers().to_vec(), upper: None, xattr: self.xattr };
+        let facts = RunnerFacts::read(&Root::from_fd(overlay.view()?), image);
+        self.store.remember(RECORDS, &image.digest().hex(), &encode(&facts), &[])?;
+        Ok(facts)
+    }
+
+    /// A run image made here, with labels that say what its files show: no Dockerfile can know what a package manager
+    /// will have installed. Other images stay as they are.
+    pub(super) fn with_runner_labels(&self, image: Image) -> Result<Image, PipelineError> {
+        if image.label(BASE_ID).is_none() || image.env(BUILD_USER).is_some() || image.layers().is_empty() {
+            return Ok(image);
+        }
+        Ok(self.read_runner(&image)?.written_to(&image))
+    }
+}
+
+impl RunnerFacts {
+    /// Refuses a function that would not run here; `name` is the function's image.
+    pub(super) fn require_fit(&self, function: &Facts, name: &Reference, run_image: &Reference) -> Result<(), PipelineError> {
+        let misfits = self.fits(function);
+        if misfits.is_empty() {
+            return Ok(());
+        }
+        Err(PipelineError::Misfit { function: name.familiar(), run_image: run_image.familiar(), misfits })
+    }
+}
+
+fn encode(facts: &RunnerFacts) -> Vec<u8> {
+    let labels: BTreeMap<&str, String> = facts.labels().into_iter().collect();
+    serde_json::to_vec(&labels).unwrap_or_default()
+}
+
+/// A record that cannot be read counts as none.
+fn decode(record: &[u8], image: &Image) -> Option<RunnerFacts> {
+    let labels: BTreeMap<String, String> = serde_json::from_slice(record).ok()?;
+    Some(RunnerFacts::parse(image.target(), |key| labels.get(key).map(String::as_str)))
+}

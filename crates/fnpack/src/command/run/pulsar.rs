@@ -1,0 +1,158 @@
+//! The broker of a run: one that is there, or one of our own.
+
+use std::time::{Duration, Instant};
+
+use fnpack_core::function_mesh::{Authentication, Broker};
+use fnpack_core::store::Scratch;
+use fnpack_pulsar::admin::{Admin, AdminOptions};
+use fnpack_pulsar::distribution::{Distribution, FetchOptions, Progress};
+use fnpack_pulsar::messages::{Client, ClientOptions};
+use fnpack_pulsar::standalone::{Standalone, StandaloneOptions};
+use fnpack_pulsar::{Endpoint, HttpOptions, Proxy};
+
+use crate::arguments::RunArguments;
+use crate::command::Session;
+use crate::command::signals::Interruption;
+use crate::error::{Class, CommandError};
+use crate::settings::Settings;
+
+/// How Java clients are told of a token.
+const TOKEN_PLUGIN: &str = "org.apache.pulsar.client.impl.auth.AuthenticationToken";
+/// For any answer of the REST interface; the default port may belong to somebody else.
+const WEB_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A Pulsar for one run.
+pub(super) struct Pulsar {
+    pub(super) broker: Broker,
+    pub(super) client: Client,
+    pub(super) admin: Admin,
+    /// Ends with this value, before its folder is removed.
+    own: Option<(Standalone, Scratch)>,
+}
+
+impl Pulsar {
+    /// Connects to the one that is named, or starts one.
+    pub(super) fn open(arguments: &RunArguments, session: &Session<'_>, interruption: &Interruption) -> Result<Self, CommandError> {
+        match &arguments.pulsar {
+            Some(service) => Self::named(service, arguments, session),
+            None => Self::standalone(session, interruption),
+        }
+    }
+
+    /// Whether it ends with the run, and all topics with it.
+    pub(super) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    fn named(service: &str, arguments: &RunArguments, session: &Session<'_>) -> Result<Self, CommandError> {
+        let web = arguments.broker.pulsar_web.clone().or_else(|| web_of(service)).ok_or_else(|| {
+            CommandError::message(Class::Usage, format!("`{service}` is not the URL of a Pulsar")).hint("write `pulsar://HOST:PORT`")
+        })?;
+        let token = arguments.broker.token_file.as_deref().map(token).transpose()?;
+        let encrypted = service.starts_with("pulsar+ssl:");
+        let roots = if encrypted || web.starts_with("https:") { Settings::trusted_roots() } else { Vec::new() };
+        let trust = session.bench.surroundings.certificates_inside().filter(|_| encrypted).map(str::to_owned);
+        let authentication =
+            token.as_ref().map(|token| Authentication { plugin: TOKEN_PLUGIN.to_owned(), parameters: format!("token:{token}") });
+        let client = Client::connect(&ClientOptions { token: token.clone(), roots: roots.clone(), ..ClientOptions::new(service) })?;
+        let http = HttpOptions { roots, proxy: None, timeout: WEB_TIMEOUT };
+        let admin = Admin::new(&AdminOptions { web: web.clone(), token, http })?;
+        let broker = Broker { service: service.to_owned(), web, authentication, trust };
+        Ok(Self { broker, client, admin, own: None })
+    }
+
+    fn standalone(session: &Session<'_>, interruption: &Interruption) -> Result<Self, CommandError> {
+        let distribution = distribution(session)?;
+        // In the store, where what a killed process leaves is found and removed.
+        let scratch = session.bench.store.scratch()?;
+        let began = Instant::now();
+        session.ui.step("starting Pulsar");
+        let options = StandaloneOptions { java: session.settings.java.clone(), ..StandaloneOptions::new(distribution, scratch.path()) };
+        let standalone = Standalone::start(&options)?;
+        session.ui.detail(&format!("Pulsar is up ({:.1} s)", began.elapsed().as_secs_f64()));
+        let Endpoint { service, web } = standalone.endpoint().clone();
+        let client = Client::connect(&ClientOptions::new(&service))?;
+        let http = HttpOptions { timeout: WEB_TIMEOUT, ..HttpOptions::default() };
+        let admin = Admin::new(&AdminOptions { web: web.clone(), token: None, http })?;
+        let broker = Broker { service, web, authentication: None, trust: None };
+        Ok(Self { broker, client, admin, own: Some((standalone, scratch)) })
+    }
+}
+
+/// What a Pulsar of our own is made of, fetched the first time.
+fn distribution(session: &Session<'_>) -> Result<Distribution, CommandError> {
+    let cache = session.settings.cache.as_ref().map(|folder| folder.join("pulsar")).ok_or_else(|| {
+        CommandError::message(Class::Usage, "there is no home folder to keep Pulsar in").hint("set `XDG_CACHE_HOME` to a folder")
+    })?;
+    if let Some(distribution) = Distribution::find(&cache) {
+        return Ok(distribution);
+    }
+    if session.bench.registry.is_none() {
+        return Err(CommandError::message(Class::Registry, "Pulsar is not in the cache, and `--offline` keeps from fetching it")
+            .hint("fetch it once, by the same command without `--offline`"));
+    }
+    session.ui.step("fetching Pulsar, once (250 MB)");
+    let proxy = session.settings.registry_proxy().map(|proxy| Proxy { url: proxy.url.reveal().to_owned(), bypass: proxy.bypass });
+    let http = HttpOptions { roots: Settings::trusted_roots(), proxy, ..HttpOptions::default() };
+    let options = FetchOptions { http, ..FetchOptions::default() };
+    let progress = |progress: Progress| session.ui.progress("Pulsar", progress.bytes, Some(progress.total));
+    let distribution = Distribution::fetch(&cache, &options, &progress);
+    session.ui.progress_done();
+    Ok(distribution?)
+}
+
+/// The REST interface of a service, where it usually is.
+fn web_of(service: &str) -> Option<String> {
+    let (scheme, port, rest) = match service.split_once("://")? {
+        ("pulsar", rest) => ("http", 8080, rest),
+        ("pulsar+ssl", rest) => ("https", 8443, rest),
+        _ => return None,
+    };
+    let first = rest.split([',', '/']).next().filter(|host| !host.is_empty())?;
+    let host = match first.rsplit_once(':') {
+        Some((host, number)) if number.parse::<u16>().is_ok() => host,
+        _ => first,
+    };
+    Some(format!("{scheme}://{host}:{port}"))
+}
+
+/// The token in a file; one word, or a shell would take it apart.
+fn token(file: &std::path::Path) -> Result<String, CommandError> {
+    let text = fs_err::read_to_string(file).map_err(|error| CommandError::new(Class::Usage, error))?;
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Err(CommandError::message(Class::Configuration, format!("`{}` holds no token", file.display())));
+    }
+    Ok(token.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn web_interface_is_guessed_from_the_service() {
+        for (service, web) in [
+            ("pulsar://localhost:6650", Some("http://localhost:8080")),
+            ("pulsar://broker", Some("http://broker:8080")),
+            ("pulsar://one:6650,two:6650/", Some("http://one:8080")),
+            ("pulsar+ssl://broker.example:6651", Some("https://broker.example:8443")),
+            ("pulsar://[::1]:6650", Some("http://[::1]:8080")),
+            ("http://localhost:8080", None),
+            ("localhost:6650", None),
+            ("pulsar://", None),
+        ] {
+            assert_eq!(web_of(service).as_deref(), web, "{service}");
+        }
+    }
+
+    #[test]
+    fn token_is_one_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        for (text, expected) in [("abc.def\n", Some("abc.def")), ("", None), ("two words", None)] {
+            fs_err::write(&file, text).unwrap();
+            assert_eq!(token(&file).ok().as_deref(), expected);
+        }
+    }
+}
