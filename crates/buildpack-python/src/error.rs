@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::process::ExitStatus;
 
-use fnpack_artifact::python::NoFunction;
+use fnpack_artifact::python::{NoFunction, PackageError};
 use fnpack_buildpack::Variables;
 
 use crate::index::masked;
@@ -53,6 +53,8 @@ pub(crate) enum PythonError {
     Clash { file: String, found: String, project: String },
     #[error("the function's module is called `{0}`, as one of Pulsar's own that is imported before it")]
     InstanceModule(String),
+    #[error("pack the dependencies")]
+    Pack(#[source] PackageError),
     #[error("lay out the function")]
     Lay(#[source] io::Error),
     #[error("import `{class}`: {said}")]

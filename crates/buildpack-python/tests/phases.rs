@@ -10,8 +10,7 @@ const BUILDPACK: &str = "api = \"0.10\"\n[buildpack]\nid = \"fnpack/python\"\nve
 
 const FUNCTION: &str = "from pulsar import Function\nclass A(Function):\n    def process(self, input, context): return input\n";
 
-const LOOKED: &str =
-    "looked for a Python function, a class with process(self, input, context) or a module with process(input): not found";
+const LOOKED: &str = "looked for a Python function, a class with process(self, input, context) or a module with process(input): not found";
 
 struct Lifecycle {
     folder: tempfile::TempDir,

@@ -10,9 +10,9 @@ const FUNCTION: &str = "from pulsar import Function\nclass A(Function):\n    def
 const FAKE_PYTHON: &str = r#"#!/bin/sh
 case "$*" in
   *sysconfig*) printf '%s\n3.13\nglibc 2.41\n' "$0" ;;
-  *) for last; do :; done
-     echo import >> "${0%/*}/calls"
-     echo '{"outcome": "imported"}' > "$last" ;;
+  *) echo import >> "${0%/*}/calls"
+     shift 10
+     echo '{"outcome": "imported"}' > "$1" ;;
 esac
 "#;
 
@@ -210,7 +210,9 @@ fn build_for_another_runner_says_so_to_uv() {
     assert_eq!(build.installs(), 1);
     assert_eq!(
         build.said.last().map(String::as_str),
-        Some("`orders.exclaim.A` was not imported: the build image has Python 3.13, glibc 2.41, amd64, the runner Python 3.12, musl 1.2, amd64")
+        Some(
+            "`orders.exclaim.A` was not imported: the build image has Python 3.13, glibc 2.41, amd64, the runner Python 3.12, musl 1.2, amd64"
+        )
     );
 }
 
@@ -251,7 +253,8 @@ fn build_for_a_package_leaves_what_it_is_made_of() {
     let mut build = Build::new(&SOURCE);
     build.set("BP_FUNCTION_PACKAGE", "true");
     build.run().unwrap();
-    assert_eq!(build.left(), ["src"]);
+    assert_eq!(build.left(), ["deps", "src"]);
+    assert!(build.request.application.join("deps/dep-1-cp313-cp313-manylinux_2_17_x86_64.whl").is_file());
     let zip = build.folder.path().join("orders.zip");
     fnpack_artifact::python::zip_package("orders", &build.request.application, fs_err::File::create(&zip).unwrap()).unwrap();
     let facts = fnpack_artifact::python::facts(&zip, None).unwrap();
@@ -270,31 +273,71 @@ fn build_warns_of_modules_that_the_instance_has() {
 fn build_errors_say_what_to_do() {
     type Change = fn(&mut Build);
     let cases: [(&str, Change, &str); 11] = [
-        ("several", |build| build.write("b.py", FUNCTION), "several Python functions: b.A, orders.exclaim.A\nhint: name one of them: BP_FUNCTION_CLASS=b.A"),
-        ("function of a module", |build| {
-            build.write("c.py", "def handle(input): pass\n");
-            build.set("BP_FUNCTION_CLASS", "c.handle");
-        }, "c.py:1: `c.handle` is a function, and Pulsar calls a class, or a bare module with process(input)"),
+        (
+            "several",
+            |build| build.write("b.py", FUNCTION),
+            "several Python functions: b.A, orders.exclaim.A\nhint: name one of them: BP_FUNCTION_CLASS=b.A",
+        ),
+        (
+            "function of a module",
+            |build| {
+                build.write("c.py", "def handle(input): pass\n");
+                build.set("BP_FUNCTION_CLASS", "c.handle");
+            },
+            "c.py:1: `c.handle` is a function, and Pulsar calls a class, or a bare module with process(input)",
+        ),
         ("not there", |build| build.set("BP_FUNCTION_CLASS", "x.Y"), "there is no `x.Y` (found orders.exclaim.A)"),
-        ("no uv", |build| {
-            fs_err::remove_file(build.folder.path().join("bin/uv")).unwrap();
-            let bin = build.folder.path().join("bin").display().to_string();
-            build.set("PATH", &bin);
-            build.install("python3", &FAKE_PYTHON.replace("#!/bin/sh", "#!/bin/sh\nPATH=/usr/bin:/bin"));
-        }, "there is no `uv` in the build image's PATH\nhint: use a build image with uv, or add it: `python3 -m pip install uv`"),
-        ("no python", |build| build.set("PATH", "/nowhere"), "there is no `python3` in the build image's PATH\nhint: use a build image with Python 3"),
-        ("no network", |build| build.set("COMPLAINT", "cause: dns error"), "uv could not install the dependencies of requirements.txt, see its words above\nhint: the host of the index https://pypi.org/simple cannot be found: is there a network in the build, or is another index meant (PIP_INDEX_URL)?"),
-        ("wheel of another runner", |build| build.set("TAG", "cp313-cp313-musllinux_1_2_x86_64"), "dep 1 is for cp313-cp313-musllinux_1_2_x86_64 and does not run on the runner (Python 3.13, glibc 2.41, amd64)\nhint: take a version of it that has a wheel for the runner, or another runner"),
-        ("compiled for nothing", |build| {
-            build.set("TAG", "cp313-cp313-linux_x86_64");
-            build.set("BP_RUNNER_LIBC", "glibc 2.36");
-        }, "dep 1 has no wheel for the runner and was compiled, which does not serve: the build image has Python 3.13, glibc 2.41, amd64, the runner Python 3.13, glibc 2.36, amd64\nhint: take a version of it that has a wheel for the runner, or another runner"),
-        ("other Python", |build| build.write("pyproject.toml", "[project]\nname = 'x'\nrequires-python = '>=3.14'\n"), "pyproject.toml asks for Python >=3.14, the runner has 3.13\nhint: take a runner with such a Python, or change requires-python"),
-        ("same name", |build| build.write("dep.py", ""), "your `dep.py` and `dep` of dep 1 have the same name\nhint: rename your own: which of them Python finds would be a matter of chance"),
-        ("name of the instance's", |build| {
-            build.write("log.py", FUNCTION);
-            build.set("BP_FUNCTION_CLASS", "log.A");
-        }, "the function's module is called `log`, as one of Pulsar's own that is imported before it\nhint: rename it: the instance would be given its own in its place"),
+        (
+            "no uv",
+            |build| {
+                fs_err::remove_file(build.folder.path().join("bin/uv")).unwrap();
+                let bin = build.folder.path().join("bin").display().to_string();
+                build.set("PATH", &bin);
+                build.install("python3", &FAKE_PYTHON.replace("#!/bin/sh", "#!/bin/sh\nPATH=/usr/bin:/bin"));
+            },
+            "there is no `uv` in the build image's PATH\nhint: use a build image with uv, or add it: `python3 -m pip install uv`",
+        ),
+        (
+            "no python",
+            |build| build.set("PATH", "/nowhere"),
+            "there is no `python3` in the build image's PATH\nhint: use a build image with Python 3",
+        ),
+        (
+            "no network",
+            |build| build.set("COMPLAINT", "cause: dns error"),
+            "uv could not install the dependencies of requirements.txt, see its words above\nhint: the host of the index https://pypi.org/simple cannot be found: is there a network in the build, or is another index meant (PIP_INDEX_URL)?",
+        ),
+        (
+            "wheel of another runner",
+            |build| build.set("TAG", "cp313-cp313-musllinux_1_2_x86_64"),
+            "dep 1 is for cp313-cp313-musllinux_1_2_x86_64 and does not run on the runner (Python 3.13, glibc 2.41, amd64)\nhint: take a version of it that has a wheel for the runner, or another runner",
+        ),
+        (
+            "compiled for nothing",
+            |build| {
+                build.set("TAG", "cp313-cp313-linux_x86_64");
+                build.set("BP_RUNNER_LIBC", "glibc 2.36");
+            },
+            "dep 1 has no wheel for the runner and was compiled, which does not serve: the build image has Python 3.13, glibc 2.41, amd64, the runner Python 3.13, glibc 2.36, amd64\nhint: take a version of it that has a wheel for the runner, or another runner",
+        ),
+        (
+            "other Python",
+            |build| build.write("pyproject.toml", "[project]\nname = 'x'\nrequires-python = '>=3.14'\n"),
+            "pyproject.toml asks for Python >=3.14, the runner has 3.13\nhint: take a runner with such a Python, or change requires-python",
+        ),
+        (
+            "same name",
+            |build| build.write("dep.py", ""),
+            "your `dep.py` and `dep` of dep 1 have the same name\nhint: rename your own: which of them Python finds would be a matter of chance",
+        ),
+        (
+            "name of the instance's",
+            |build| {
+                build.write("log.py", FUNCTION);
+                build.set("BP_FUNCTION_CLASS", "log.A");
+            },
+            "the function's module is called `log`, as one of Pulsar's own that is imported before it\nhint: rename it: the instance would be given its own in its place",
+        ),
     ];
     for (name, change, expected) in cases {
         let mut build = Build::new(&SOURCE);

@@ -15,6 +15,8 @@ const OF_INSTALLER: [&str; 5] = ["INSTALLER", "REQUESTED", "direct_url.json", "u
 /// A project as it is installed (Python packaging user guide, "Recording installed projects").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Project {
+    /// The name of its `.dist-info` folder, without that.
+    pub(crate) stem: String,
     pub(crate) metadata: Metadata,
     pub(crate) tags: Vec<Tag>,
     /// Its files, relative to the tree.
@@ -40,6 +42,7 @@ pub(crate) fn projects(site: &Path) -> io::Result<Vec<Project>> {
         let text =
             |name: &str| fs_err::read(folder.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         Project {
+            stem: folder.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             metadata: Metadata::parse(&text("METADATA")),
             tags: tags_of(&text("WHEEL")),
             files: recorded_files(&text("RECORD")).collect(),
@@ -92,8 +95,8 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 fn tidy_record(record: &str, has_programs: bool) -> String {
     let is_kept = |line: &&str| {
         let path = recorded_files(line).next().unwrap_or_default();
-        let is_installers =
-            path.split_once(".dist-info/").is_some_and(|(_, name)| OF_INSTALLER.contains(&name)) || path.split('/').any(|part| part == "..");
+        let is_installers = path.split_once(".dist-info/").is_some_and(|(_, name)| OF_INSTALLER.contains(&name))
+            || path.split('/').any(|part| part == "..");
         !(path.is_empty() || is_installers || has_programs && path.starts_with("bin/"))
     };
     let mut lines: Vec<&str> = record.lines().filter(is_kept).collect();
