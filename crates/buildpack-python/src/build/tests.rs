@@ -328,7 +328,7 @@ fn build_errors_say_what_to_do() {
         (
             "same name",
             |build| build.write("dep.py", ""),
-            "your `dep.py` and `dep` of dep 1 have the same name\nhint: rename your own: which of them Python finds would be a matter of chance",
+            "your `dep.py` and `dep` of dep 1 have the same name\nhint: rename your own (which of them Python finds would be a matter of chance); if it is the same, take your own project out of the dependencies",
         ),
         (
             "name of the instance's",
