@@ -137,7 +137,7 @@ fn what_cannot_become_an_image_is_told_why() {
     environment.write("folder.jar/readme", "");
     for (file, more, code, said) in [
         ("two.jar", "--run-image runner/java", 2, &["several functions", "x.A", "x.B", "--class-name"][..]),
-        ("two.jar", "--run-image runner/java --class-name x.C", 1, &["`x.C` is not in the jar"]),
+        ("two.jar", "--run-image runner/java --class-name x.C", 2, &["`x.C` is not in the jar"]),
         ("none.jar", "--run-image runner/java", 1, &["no class that Pulsar could run"]),
         ("cut.jar", "--run-image runner/java", 1, &["damaged zip archive"]),
         ("empty.jar", "--run-image runner/java", 1, &["an empty file"]),

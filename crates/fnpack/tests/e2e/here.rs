@@ -14,7 +14,7 @@ use fnpack_sandbox::{ExitStatus, IdMapping, Mount, Network, Overlay, OverlayXatt
 
 use super::environment::{Environment, Outcome, bash_builder, cache, repository, user_is_root};
 use super::golang;
-use super::language;
+use super::language::go_proxy;
 
 /// As OpenShift has it: any user, group 0.
 const ANYBODY: User = User { uid: 123_456, gid: 0, groups: Vec::new() };
@@ -179,7 +179,7 @@ fn needs_root_jailed_go_build_is_that_of_the_sandbox() {
     jail.mounts = vec![(cache().unwrap().join("goproxy"), "/srv"), (repository(), "/opt")];
     jail.reach_the_network();
     let jail = jail.with_runner(&environment, "stack/go-runner");
-    let proxy = format!("file:///srv,{}", language::go_proxy());
+    let proxy = format!("file:///srv,{}", go_proxy());
     let arguments = format!("/opt/examples/go/exclamation -e GOPROXY={proxy} -e GONOSUMDB=github.com/apache/pulsar/pulsar-function-go");
     assert_eq!(jail.build("here/go", &arguments), expected);
 }
@@ -252,7 +252,7 @@ fn host_builds_with_the_toolchain_of_the_machine() {
         return;
     }
     let expected = golang::build(&environment, "host/sandbox", &golang::example(), &["--quiet"]).success();
-    let proxy = format!("GOPROXY=file://{},{}", cache().unwrap().join("goproxy").display(), language::go_proxy());
+    let proxy = format!("GOPROXY=file://{},{}", cache().unwrap().join("goproxy").display(), go_proxy());
     let source = golang::example();
     let arguments = ["--executor", "host", "build", "host/go", golang::path(&source), "-e", &proxy];
     let outcome = environment.fnpack(arguments.into_iter().chain(["-e", "GONOSUMDB=github.com/apache/pulsar/pulsar-function-go"]));
