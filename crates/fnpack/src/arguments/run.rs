@@ -65,7 +65,7 @@ pub(crate) struct MessageArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Function")]
 pub(crate) struct FunctionArguments {
-    /// Start it exactly as this does: the same user, rights, variables and ports
+    /// Start it exactly as this does: the same command, user, rights and variables
     #[arg(long, value_name = "PLATFORM", conflicts_with = "raw")]
     pub(crate) under: Option<PlatformKind>,
     /// Runner to put a package on [default: that of its language]

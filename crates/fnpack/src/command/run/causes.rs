@@ -113,11 +113,7 @@ static CAUSES: [Cause; 30] = [
     fatal(&["java: not found"], "the image has no Java", RUNNER),
     fatal(&["python: not found"], "the image has no Python", RUNNER),
     fatal(&["Permission denied"], "the instance may not write where it must, or not read the function", WRITABLE),
-    fatal(
-        &["ddress already in use"],
-        "a port of the instance is taken",
-        "end the other instance, or leave out `--under`: then free ports are taken",
-    ),
+    fatal(&["ddress already in use"], "a port of the instance is taken", "end whoever has it: see `ss -ltnp`"),
     sign(
         &["Connection refused"],
         "the broker cannot be reached from the instance",

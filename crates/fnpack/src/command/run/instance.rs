@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fnpack_core::accounts;
 use fnpack_core::executor::{Command, Network, Privilege};
@@ -12,18 +12,19 @@ use fnpack_sandbox::{ExitStatus, SandboxPlan, Stdio};
 
 use super::answers::{differences, lines_of, messages, shown};
 use super::conversation::{Conversation, End, Event, Patience};
-use super::exchange::PulsarExchange;
+use super::exchange::{Exchange, PulsarExchange};
 use super::function::{RunName, Telling, Topics, facts};
 use super::ground::{Ground, environment, machine, working_folder};
 use super::log::Log;
 use super::pulsar::{self, Pulsar};
-use super::started::{Started, check_free, free_ports};
+use super::started::{PortsLease, Started};
 use super::subject::Subject;
 use crate::arguments::{PlatformKind, RunArguments};
 use crate::command::Session;
 use crate::command::signals::Interruption;
 use crate::command::variables::variables;
 use crate::error::{Class, CommandError};
+use crate::ui::Ui;
 
 /// A Java instance on a slow machine takes some ten seconds.
 const START: Duration = Duration::from_mins(2);
@@ -41,8 +42,9 @@ struct Script {
 /// How a conversation went.
 struct Course {
     end: End,
-    sent: usize,
     received: usize,
+    /// Kept only where they are compared.
+    answers: Vec<Vec<u8>>,
 }
 
 /// Starts the function, talks with it, and says how it went.
@@ -52,7 +54,6 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
     // What is declared later is dropped earlier: the instance, then the topics, the broker, last the image's name.
     let subject = Subject::of(arguments, &run, session)?;
     let facts = facts(&subject.name, &subject.image, &arguments.function)?;
-    let ports = ports(arguments)?;
     let ground = Ground::of(&subject.image, session)?;
     let fetched = pulsar::fetched(arguments, session)?;
     // Until here Ctrl-C may end the program where it is; now there is something to end in good order.
@@ -61,54 +62,83 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
     let topics = Topics::of(arguments, &run);
     session.ui.detail(&format!("it reads `{}` and writes `{}`", topics.input.name, topics.output.name));
     let log_level = arguments.messages.log_level.map(LogLevel::from).unwrap_or_default();
+    let lease = ports(arguments, session)?;
+    let ports = lease.ports;
     let telling =
         Telling { facts: &facts, arguments: &arguments.function, run: &run, topics: &topics, broker: &pulsar.broker, ports, log_level };
     let instance = telling.instance()?;
+    let container = container(arguments, &instance, session)?;
+    let mut exchange = PulsarExchange::open(&pulsar, &topics, &instance, &run, session.ui)?;
+    let plan = plan(arguments, &subject.image, &container, &ground)?;
+    let shows_log = arguments.messages.show_logs && session.ui.tells_steps();
+    let log = Arc::new(Log::new(shows_log.then(|| session.ui.clone())));
+    let started = Started::start(&plan, ports, log.clone())?;
+    let course = Talk { script: &script, arguments, interruption: &interruption, ui: session.ui }.hold(&mut exchange, &started)?;
+    drop(started);
+    script.verdict(&course, &log, arguments)
+}
+
+/// What is started, with a word on what will not work there.
+fn container(arguments: &RunArguments, instance: &function_mesh::Instance, session: &Session<'_>) -> Result<Container, CommandError> {
     let container = match arguments.function.under {
         Some(PlatformKind::FunctionMesh) => instance.container()?,
         None => instance.repaired_container()?,
     };
     container.caveats.iter().for_each(|caveat| session.ui.warning(&caveat.to_string()));
-    let mut exchange = PulsarExchange::open(&pulsar, &topics, &instance, &run, session.ui)?;
-    let plan = plan(arguments, &subject.image, &container, &ground)?;
-    let shows_log = arguments.messages.show_logs && session.ui.tells_steps();
-    let log = Arc::new(Log::new(shows_log.then(|| session.ui.clone())));
-    let began = Instant::now();
-    let started = Started::start(&plan, ports, log.clone())?;
-
-    let mut answers = Vec::new();
-    let mut observer = |event: Event<'_>| match event {
-        Event::Up => session.ui.step(&format!("instance is up ({:.1} s)", began.elapsed().as_secs_f64())),
-        Event::Answer(answer) => {
-            session.ui.raw_result(answer);
-            if script.expected.is_some() {
-                answers.push(answer.to_vec());
-            }
-        }
-    };
-    let mut conversation = Conversation {
-        exchange: &mut exchange,
-        instance: &started,
-        patience: script.patience(arguments),
-        interrupted: &|| interruption.asked(),
-        observer: &mut observer,
-        sent: 0,
-        received: 0,
-    };
-    let end = conversation.hold(&script.messages, script.wanted())?;
-    let course = Course { end, sent: conversation.sent, received: conversation.received };
-    drop(started);
-    if !script.messages.is_empty() {
-        session.ui.step(&format!("sent {}, received {}", course.sent, course.received));
-    }
-    script.verdict(&course, &answers, &log, arguments)
+    Ok(container)
 }
 
-fn ports(arguments: &RunArguments) -> Result<Ports, CommandError> {
-    match arguments.function.under {
-        Some(PlatformKind::FunctionMesh) => check_free(Ports::default()).map(|()| Ports::default()),
-        None => free_ports(),
+/// What a conversation is held by.
+struct Talk<'a> {
+    script: &'a Script,
+    arguments: &'a RunArguments,
+    interruption: &'a Interruption,
+    ui: &'a Ui,
+}
+
+impl Talk<'_> {
+    fn hold(&self, exchange: &mut dyn Exchange, started: &Started) -> Result<Course, CommandError> {
+        let Self { script, arguments, interruption, ui } = *self;
+        let mut answers = Vec::new();
+        let mut observer = |event: Event<'_>| match event {
+            Event::Up => ui.step(&format!("instance is up ({:.1} s)", started.age().as_secs_f64())),
+            Event::Answer(answer) => {
+                ui.raw_result(answer);
+                if script.expected.is_some() {
+                    answers.push(answer.to_vec());
+                }
+            }
+        };
+        let mut conversation = Conversation {
+            exchange,
+            instance: started,
+            patience: script.patience(arguments),
+            interrupted: &|| interruption.asked(),
+            observer: &mut observer,
+            sent: 0,
+            received: 0,
+        };
+        let end = conversation.hold(&script.messages, script.wanted())?;
+        let (sent, received) = (conversation.sent, conversation.received);
+        if !script.messages.is_empty() {
+            ui.step(&format!("sent {sent}, received {received}"));
+        }
+        Ok(Course { end, received, answers })
     }
+}
+
+/// Those of a pod where they are asked for and free: a pod has a network of its own, and here nothing hangs on them.
+fn ports(arguments: &RunArguments, session: &Session<'_>) -> Result<PortsLease, CommandError> {
+    if arguments.function.under.is_none() {
+        return PortsLease::of_free();
+    }
+    if let Some(lease) = PortsLease::of(Ports::default()) {
+        return Ok(lease);
+    }
+    let lease = PortsLease::of_free()?;
+    let (pod, Ports { control, metrics }) = (Ports::default(), lease.ports);
+    session.ui.detail(&format!("ports {} and {} are taken here: the instance gets {control} and {metrics}", pod.control, pod.metrics));
+    Ok(lease)
 }
 
 /// The instance's sandbox: Function Mesh's command by the image's user, or by Function Mesh's.
@@ -153,9 +183,9 @@ impl Script {
         Patience { start: START, answer: Duration::from_secs(arguments.messages.timeout), doomed: DOOMED, surplus }
     }
 
-    fn verdict(&self, course: &Course, answers: &[Vec<u8>], log: &Log, arguments: &RunArguments) -> Result<ExitCode, CommandError> {
+    fn verdict(&self, course: &Course, log: &Log, arguments: &RunArguments) -> Result<ExitCode, CommandError> {
         let what = match course.end {
-            End::Answered => return self.compare(answers, arguments),
+            End::Answered => return self.compare(&course.answers, arguments),
             End::Interrupted => return Ok(ExitCode::from(Class::Interrupted as u8)),
             End::Ended(ExitStatus::Code(0)) => format!("the instance ended with status 0 without working{}", self.missing(course)),
             End::Ended(ExitStatus::Code(code)) => format!("the instance ended with status {code}{}", self.missing(course)),
@@ -223,7 +253,7 @@ mod tests {
 
     #[test]
     fn missing_answer_is_named() {
-        let course = |received| Course { end: End::Silent, sent: 2, received };
+        let course = |received| Course { end: End::Silent, received, answers: Vec::new() };
         assert_eq!(script(&["a", "b"], None).missing(&course(1)), ", no answer to message 2 of 2 (`b`)");
         assert_eq!(script(&["a", "b"], Some(&["x", "y", "z"])).missing(&course(1)), ", 1 of 3 answers came");
         assert_eq!(script(&[], None).missing(&course(0)), "");

@@ -1,9 +1,11 @@
 //! An instance in its sandbox.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{self as unix, UnixListener};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fnpack_core::function_mesh::Ports;
 use fnpack_sandbox::{ExitStatus, Handle, Sandbox, SandboxPlan};
@@ -11,7 +13,7 @@ use fnpack_sandbox::{ExitStatus, Handle, Sandbox, SandboxPlan};
 use super::conversation::Instance;
 use super::ground::machine;
 use super::log::Log;
-use crate::error::{Class, CommandError};
+use crate::error::CommandError;
 
 /// A listener on this machine answers at once.
 const KNOCK: Duration = Duration::from_millis(200);
@@ -25,11 +27,13 @@ pub(super) struct Started {
     thread: Option<JoinHandle<()>>,
     metrics: u16,
     log: Arc<Log>,
+    began: Instant,
 }
 
 impl Started {
     /// Starts it; what it prints goes into the log.
     pub(super) fn start(plan: &SandboxPlan, ports: Ports, log: Arc<Log>) -> Result<Self, CommandError> {
+        let began = Instant::now();
         let mut sandbox = Sandbox::spawn(plan)?;
         let (handle, ended) = (sandbox.handle(), Arc::new(OnceLock::new()));
         let thread = {
@@ -46,7 +50,12 @@ impl Started {
             }
         };
         let thread = std::thread::Builder::new().name("instance".to_owned()).spawn(thread).map_err(machine)?;
-        Ok(Self { handle, ended, thread: Some(thread), metrics: ports.metrics, log })
+        Ok(Self { handle, ended, thread: Some(thread), metrics: ports.metrics, log, began })
+    }
+
+    /// How long it runs.
+    pub(super) fn age(&self) -> Duration {
+        self.began.elapsed()
     }
 }
 
@@ -74,23 +83,29 @@ impl Drop for Started {
     }
 }
 
-/// Two ports that nobody has at this moment.
-pub(super) fn free_ports() -> Result<Ports, CommandError> {
-    let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
-    // Both are held until both are known, so that they differ.
-    let ((control, _first), (metrics, _second)) = (free().map_err(machine)?, free().map_err(machine)?);
-    Ok(Ports { control, metrics })
+/// Ports for an instance, and what keeps them from other runs.
+pub(super) struct PortsLease {
+    pub(super) ports: Ports,
+    _kept: Option<UnixListener>,
 }
 
-/// Refuses ports that somebody has: the instance would start and fail.
-pub(super) fn check_free(ports: Ports) -> Result<(), CommandError> {
-    for port in [ports.control, ports.metrics] {
-        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_err() {
-            return Err(CommandError::message(Class::Machine, format!("port {port}, which the instance wants, is in use"))
-                .hint("end the other instance, or leave out `--under`: then free ports are taken"));
-        }
+impl PortsLease {
+    /// Ports that nobody has at this moment.
+    pub(super) fn of_free() -> Result<Self, CommandError> {
+        let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
+        // Both are held until both are known, so that they differ.
+        let ((control, _first), (metrics, _second)) = (free().map_err(machine)?, free().map_err(machine)?);
+        Ok(Self { ports: Ports { control, metrics }, _kept: None })
     }
-    Ok(())
+
+    /// These ports; `None` if somebody has them, or another run is about to.
+    pub(super) fn of(ports: Ports) -> Option<Self> {
+        // The name of a socket without a file belongs to the network, as ports do, and goes with the process.
+        let name = format!("fnpack-run-{}-{}", ports.control, ports.metrics);
+        let kept = UnixListener::bind_addr(&unix::SocketAddr::from_abstract_name(name).ok()?).ok()?;
+        let is_free = |port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
+        (is_free(ports.control) && is_free(ports.metrics)).then_some(Self { ports, _kept: Some(kept) })
+    }
 }
 
 #[cfg(test)]
@@ -98,10 +113,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn taken_port_is_refused() {
-        let ports = free_ports().unwrap();
-        assert_ne!(ports.control, ports.metrics);
-        let _taken = TcpListener::bind((Ipv4Addr::UNSPECIFIED, ports.metrics)).unwrap();
-        assert!(check_free(ports).unwrap_err().render().contains(&ports.metrics.to_string()));
+    fn ports_belong_to_one_run() {
+        let free = PortsLease::of_free().unwrap().ports;
+        assert_ne!(free.control, free.metrics);
+        let taken = PortsLease::of(free).unwrap();
+        assert!(PortsLease::of(free).is_none());
+        drop(taken);
+        let _listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, free.metrics)).unwrap();
+        assert!(PortsLease::of(free).is_none());
     }
 }
