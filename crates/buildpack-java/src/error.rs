@@ -106,12 +106,27 @@ impl JavaError {
 /// Words of the tools, and what helps. The first that is found counts, so causes stand before what they cause.
 const HINTS: [(&[&str], &str); 17] = [
     (
-        &["GradleWrapperMain", "MavenWrapperMain"],
+        &[
+            "main class org.gradle.wrapper.GradleWrapperMain",
+            "main class org.apache.maven.wrapper.MavenWrapperMain",
+            "Unable to access jarfile",
+        ],
         "the wrapper is not complete: add the folder gradle/wrapper or .mvn/wrapper, jar and properties, to the source",
     ),
     (
         &["PKIX path building failed", "unable to find valid certification path", "SSL certificate problem"],
         "the certificate of a repository or proxy is not trusted in the build: give its CA certificate to the build",
+    ),
+    (
+        &[
+            "Failed to fetch",
+            "Failed to download",
+            "Could not install Gradle distribution",
+            "at org.gradle.wrapper.Download",
+            "at org.gradle.wrapper.Install",
+        ],
+        "the wrapper's distribution cannot be had: name a mirror in the wrapper's properties (distributionUrl), or remove the wrapper to use \
+         the build image's own",
     ),
     (
         &["status code: 401", "401 Unauthorized", "status code 401", "Not authorized", "authentication failed"],
@@ -122,15 +137,6 @@ const HINTS: [(&[&str], &str); 17] = [
         "a repository refuses; name a mirror in the settings.xml of a service binding of type `maven`, or another repository in the project",
     ),
     (&["status code: 407", "407 Proxy Authentication"], "the proxy wants to know who asks: HTTPS_PROXY=http://user:password@host:port"),
-    (
-        &[
-            "Failed to fetch",
-            "Failed to download",
-            "Could not install Gradle distribution",
-            "Exception in thread \"main\" java.io.IOException: Downloading",
-        ],
-        "the wrapper's distribution cannot be had: give it a mirror in the wrapper's properties (distributionUrl), or remove the wrapper to use the build image's own",
-    ),
     (
         &[
             "UnknownHostException",
@@ -218,6 +224,13 @@ mod tests {
             (Tool::Maven, "Fatal error compiling: error: invalid target release: 25", "the build image has Java 17"),
             (Tool::Maven, "Source option 5 is no longer supported. Use 7 or later.", "the project sets no Java release"),
             (Tool::Gradle, "Error: Could not find or load main class org.gradle.wrapper.GradleWrapperMain", "the wrapper is not complete"),
+            (
+                Tool::Gradle,
+                "java.net.ConnectException: Connection refused\n\tat org.gradle.wrapper.Download.download(Download.java:51)\n\
+                 \tat org.gradle.wrapper.GradleWrapperMain.main(GradleWrapperMain.java:61)",
+                "the wrapper's distribution cannot be had",
+            ),
+            (Tool::Maven, "wget: Failed to fetch https://repo.example.com/maven.zip", "the wrapper's distribution cannot be had"),
             (Tool::Gradle, "Unsupported class file major version 69", "this Gradle is too old"),
             (Tool::Gradle, "> Could not find org.example:none:1.0.", "no repository has that dependency"),
             (Tool::Gradle, "something else", ""),

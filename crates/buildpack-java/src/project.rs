@@ -65,7 +65,7 @@ impl fmt::Display for Absent {
             Self::Function { build_file, sources } => write!(
                 formatter,
                 "found {}, but none of {sources} source files mentions {} or java.util.function.Function; \
-                 is there a function, name its class in BP_FUNCTION_CLASS",
+                 if there is a function, name its class in BP_FUNCTION_CLASS",
                 build_file.display(),
                 PULSAR.join(", "),
             ),

@@ -80,8 +80,8 @@ pub(crate) fn build(request: &BuildRequest, say: &mut dyn FnMut(&str)) -> Result
     }
     let own = OwnCode { application: &request.application, root: &project.root, files: &project.files };
     let form = if request.settings.is_package { Form::Package } else { Form::Image(&request.settings.function_name) };
-    let slice = placement::place(&own, site.as_deref(), form).map_err(PythonError::Lay)?;
-    try_import(&mut python, &class, say)?;
+    let slice = placement::place(&own, site.as_deref(), form)?;
+    try_import(&mut python, &class, site.as_deref(), say)?;
     let record = record.unwrap_or_default();
     Ok(Built { facts: facts(request, class, &record), slice, record })
 }
@@ -121,7 +121,7 @@ fn provide(request: &BuildRequest, python: &mut LazyPython<'_>, say: &mut dyn Fn
     dependencies::provide(&choice, &request.layers, request.earlier.as_ref(), say).map(Some)
 }
 
-fn try_import(python: &mut LazyPython<'_>, class: &str, say: &mut dyn FnMut(&str)) -> Result<(), PythonError> {
+fn try_import(python: &mut LazyPython<'_>, class: &str, site: Option<&Path>, say: &mut dyn FnMut(&str)) -> Result<(), PythonError> {
     let request = python.request;
     if !request.settings.import_check {
         say(&format!("`{class}` was not imported: BP_PYTHON_IMPORT_CHECK is false"));
@@ -139,8 +139,8 @@ fn try_import(python: &mut LazyPython<'_>, class: &str, say: &mut dyn FnMut(&str
         return Ok(());
     }
     let src = request.application.join("src");
-    let folder = if request.settings.is_package && src.is_dir() { src } else { request.application.clone() };
-    say(&import_check::import(interpreter, &folder, class, &request.variables)?);
+    let (folder, site) = if request.settings.is_package && src.is_dir() { (src, site) } else { (request.application.clone(), None) };
+    say(&import_check::import(interpreter, &folder, site, class, &request.variables)?);
     Ok(())
 }
 

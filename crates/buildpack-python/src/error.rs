@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::process::ExitStatus;
 
-use fnpack_artifact::python::NoFunction;
+use fnpack_artifact::python::{NoFunction, PackageError};
 use fnpack_buildpack::Variables;
 
 use crate::index::masked;
@@ -53,6 +53,8 @@ pub(crate) enum PythonError {
     Clash { file: String, found: String, project: String },
     #[error("the function's module is called `{0}`, as one of Pulsar's own that is imported before it")]
     InstanceModule(String),
+    #[error("pack the dependencies")]
+    Pack(#[source] PackageError),
     #[error("lay out the function")]
     Lay(#[source] io::Error),
     #[error("import `{class}`: {said}")]
@@ -155,7 +157,9 @@ impl PythonError {
             Self::Unfit { .. } | Self::CompiledHere { .. } => "take a version of it that has a wheel for the runner, or another runner",
             Self::Export(_) => "make the lock again with `uv lock`",
             Self::RequiresPython { .. } => "take a runner with such a Python, or change requires-python",
-            Self::Clash { .. } => "rename your own: which of them Python finds would be a matter of chance",
+            Self::Clash { .. } => {
+                "rename your own (which of them Python finds would be a matter of chance); if it is the same, take your own project out of the dependencies"
+            }
             Self::InstanceModule(_) => "rename it: the instance would be given its own in its place",
             Self::Manifest(ManifestError::NoLock { lock: "poetry.lock", .. }) => "run `poetry lock` and add the lock to the source",
             Self::Manifest(ManifestError::NoLock { .. }) => "run `pipenv lock` and add the lock to the source",

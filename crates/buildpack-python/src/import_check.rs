@@ -42,8 +42,14 @@ enum Outcome {
     Failed,
 }
 
-/// Imports the function of a laid out folder. What the user should know is returned as a text.
-pub(crate) fn import(interpreter: &Interpreter, folder: &Path, class: &str, variables: &Variables) -> Result<String, PythonError> {
+/// Imports the function of a laid out folder; the dependencies may be in another. What the user should know is returned as a text.
+pub(crate) fn import(
+    interpreter: &Interpreter,
+    folder: &Path,
+    site: Option<&Path>,
+    class: &str,
+    variables: &Variables,
+) -> Result<String, PythonError> {
     const COMMAND: &str = "python3";
     let failed = |source| PythonError::Run { command: COMMAND.to_owned(), source };
     let scratch = tempfile::tempdir().map_err(failed)?;
@@ -52,7 +58,7 @@ pub(crate) fn import(interpreter: &Interpreter, folder: &Path, class: &str, vari
     let mut command = Command::new(&interpreter.program);
     // Isolated, without site-packages, without bytecode.
     command.args(["-I", "-S", "-B", "-X", "utf8", "-c", SCRIPT]);
-    command.arg(fs_err::canonicalize(folder).map_err(failed)?).args([module, class_name]).arg(&answer);
+    command.arg(fs_err::canonicalize(folder).map_err(failed)?).args([module, class_name]).arg(&answer).args(site);
     command.current_dir(scratch.path()).env_clear().env("HOME", scratch.path());
     command.envs(variables.get(OsStr::new("PATH")).map(|path| ("PATH", path)));
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(failed)?;
@@ -95,7 +101,7 @@ mod tests {
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, text).unwrap();
         }
-        match import(interpreter, folder.path(), class, &std::env::vars_os().collect()) {
+        match import(interpreter, folder.path(), None, class, &std::env::vars_os().collect()) {
             Ok(said) => said,
             Err(error) => format!("ERROR {error}"),
         }

@@ -52,6 +52,26 @@ fn processes(text: &str) -> Vec<String> {
     lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(text)).collect()
 }
 
+/// Where processes with this folder in their command line listen on other addresses than the loopback's.
+fn open_to_others(folder: &Path) -> Vec<String> {
+    let text = folder.to_str().unwrap();
+    let mine = fs_err::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .map(|process| process.path())
+        .filter(|process| fs_err::read(process.join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(text)));
+    let files = mine.filter_map(|process| fs_err::read_dir(process.join("fd")).ok()).flat_map(|files| files.flatten().collect::<Vec<_>>());
+    let sockets: Vec<String> =
+        files.filter_map(|file| fs_err::read_link(file.path()).ok()).map(|link| link.display().to_string()).collect();
+    let tables: String = ["tcp", "tcp6"].iter().map(|name| fs_err::read_to_string(format!("/proc/net/{name}")).unwrap()).collect();
+    let rows = tables.lines().map(|row| row.split_ascii_whitespace().collect::<Vec<_>>());
+    // Columns: number, local address, remote address, state (0A is listening) … inode.
+    let listening = rows.filter(|row| row.len() > 9 && row[3] == "0A" && sockets.contains(&format!("socket:[{}]", row[9])));
+    let addresses: Vec<String> = listening.map(|row| row[1].to_owned()).collect();
+    assert!(addresses.len() >= 3, "{addresses:?}");
+    addresses.into_iter().filter(|address| !address.starts_with("0100007F:")).collect()
+}
+
 fn wait_for<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -92,6 +112,7 @@ fn standalone_serves_messages_packages_and_functions() {
     let pulsar = Standalone::start(&options, &|| false).unwrap();
     assert!(pulsar.runs_java_functions() && pulsar.log().exists());
 
+    assert_eq!(open_to_others(folder.path()), Vec::<String>::new());
     messages_come_back(&client(pulsar.endpoint()));
     partitions_are_one_topic(pulsar.endpoint());
     schemas_of_others_are_let_in(pulsar.endpoint());
@@ -168,7 +189,7 @@ fn schemas_of_others_are_let_in(endpoint: &Endpoint) {
     client.producer("open", Schema::String).unwrap().send(b"text").unwrap();
     assert_eq!(payloads(&mut consumer, 1), ["text"]);
     let _without = client.consumer("shut", "test", Schema::Bytes, Position::Latest).unwrap();
-    let refused = client.producer("shut", Schema::String).err().unwrap();
+    let refused = client.consumer("shut", "other", Schema::String, Position::Latest).err().unwrap();
     assert!(matches!(&refused, MessageError::Refused { code: ErrorCode::INCOMPATIBLE_SCHEMA, .. }), "{refused}");
 }
 
@@ -207,7 +228,7 @@ fn function_answers(pulsar: &Standalone, folder: &Path) {
         admin.create_function(&name, &config, &code).unwrap();
         assert_eq!(admin.create_function(&name, &config, &code).unwrap_err().status(), Some(400));
         wait_for(|| admin.function_status(&name).unwrap().filter(fnpack_pulsar::admin::FunctionStatus::is_running));
-        wait_for(|| admin.subscriptions("in").unwrap().contains(&"public/default/exclaim".to_owned()).then_some(()));
+        wait_for(|| admin.is_consumed("in", Some("public/default/exclaim")).unwrap().then_some(()));
         let mut consumer = client.consumer("out", "test", Schema::String, Position::Latest).unwrap();
         client.producer("in", Schema::String).unwrap().send(format!("hello {round}").as_bytes()).unwrap();
         assert_eq!(payloads(&mut consumer, 1), [format!("hello {round}!")]);

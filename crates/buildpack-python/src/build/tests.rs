@@ -10,9 +10,9 @@ const FUNCTION: &str = "from pulsar import Function\nclass A(Function):\n    def
 const FAKE_PYTHON: &str = r#"#!/bin/sh
 case "$*" in
   *sysconfig*) printf '%s\n3.13\nglibc 2.41\n' "$0" ;;
-  *) for last; do :; done
-     echo import >> "${0%/*}/calls"
-     echo '{"outcome": "imported"}' > "$last" ;;
+  *) echo import >> "${0%/*}/calls"
+     shift 10
+     echo '{"outcome": "imported"}' > "$1" ;;
 esac
 "#;
 
@@ -253,7 +253,8 @@ fn build_for_a_package_leaves_what_it_is_made_of() {
     let mut build = Build::new(&SOURCE);
     build.set("BP_FUNCTION_PACKAGE", "true");
     build.run().unwrap();
-    assert_eq!(build.left(), ["src"]);
+    assert_eq!(build.left(), ["deps", "src"]);
+    assert!(build.request.application.join("deps/dep-1-cp313-cp313-manylinux_2_17_x86_64.whl").is_file());
     let zip = build.folder.path().join("orders.zip");
     fnpack_artifact::python::zip_package("orders", &build.request.application, fs_err::File::create(&zip).unwrap()).unwrap();
     let facts = fnpack_artifact::python::facts(&zip, None).unwrap();
@@ -327,7 +328,7 @@ fn build_errors_say_what_to_do() {
         (
             "same name",
             |build| build.write("dep.py", ""),
-            "your `dep.py` and `dep` of dep 1 have the same name\nhint: rename your own: which of them Python finds would be a matter of chance",
+            "your `dep.py` and `dep` of dep 1 have the same name\nhint: rename your own (which of them Python finds would be a matter of chance); if it is the same, take your own project out of the dependencies",
         ),
         (
             "name of the instance's",

@@ -118,7 +118,7 @@ pub enum PipelineError {
     NoCommonApi { builder: String, versions: String },
     /// Its programs would not run on the target.
     #[error("the builder is made for {own}, not for {target}")]
-    BuilderOfOtherTarget { target: Target, own: Target },
+    BuilderOfOtherTarget { target: Box<Target>, own: Box<Target> },
     /// Without namespaces nothing can be mounted, or kept from a network.
     #[error("the executor `{executor}` cannot {what}")]
     NotIsolated { executor: &'static str, what: String },

@@ -71,7 +71,7 @@ impl OpenBuilder {
         let root = Root::open(&folder.root)?;
         let description = folder.describe(&root)?;
         if (&description.target.os, &description.target.arch) != (&target.os, &target.arch) {
-            return Err(PipelineError::BuilderOfOtherTarget { target: target.clone(), own: description.target });
+            return Err(PipelineError::BuilderOfOtherTarget { target: Box::new(target.clone()), own: Box::new(description.target) });
         }
         let api = common_api(folder.name(), &description)?;
         let image = folder.stand_in(&description);

@@ -48,7 +48,8 @@ impl Admin {
     }
 
     /// Whether somebody consumes from the topic: with any subscription, or with this one. A topic that is not there
-    /// has nobody.
+    /// has nobody. A function that begins with the latest message gets nothing that was sent before this, which is some
+    /// time after its status says that it runs.
     pub fn is_consumed(&self, topic: &str, subscription: Option<&str>) -> Result<bool, AdminError> {
         let path = path_of(topic)?;
         let stats = match self.find::<Stats>(&format!("{path}/stats"))? {
@@ -58,12 +59,6 @@ impl Admin {
         let wanted = |name: &str| subscription.is_none_or(|subscription| subscription == name);
         let subscriptions = stats.map(|stats| stats.subscriptions).unwrap_or_default();
         Ok(subscriptions.iter().any(|(name, subscription)| wanted(name) && !subscription.consumers.is_empty()))
-    }
-
-    /// The subscriptions of a topic. A function that begins with the latest message gets nothing that was sent
-    /// before its subscription is there, which is some time after its status says that it runs.
-    pub fn subscriptions(&self, topic: &str) -> Result<Vec<String>, AdminError> {
-        Ok(self.find(&format!("{}/subscriptions", path_of(topic)?))?.unwrap_or_default())
     }
 
     /// Whether the tenant exists.

@@ -5,7 +5,6 @@ use std::process::Command;
 
 use super::StandaloneOptions;
 use super::configuration::Site;
-use super::ports::Ports;
 
 /// Halves the work of a start: a server that lives for minutes gains nothing from the optimising
 /// compiler and from a collector with threads.
@@ -45,7 +44,7 @@ pub(super) enum Classes {
 }
 
 /// The whole command.
-pub(super) fn of(options: &StandaloneOptions, site: &Site, ports: Ports, preparation: &Preparation) -> Command {
+pub(super) fn of(options: &StandaloneOptions, site: &Site, preparation: &Preparation) -> Command {
     let mut command = Command::new(&options.java);
     command.current_dir(&site.folder).env("PULSAR_HOME", options.distribution.folder());
     command.arg("-cp").arg(options.distribution.class_path());
@@ -71,7 +70,7 @@ pub(super) fn of(options: &StandaloneOptions, site: &Site, ports: Ports, prepara
     command.arg("--functions-worker-conf").arg(site.worker_file());
     command.arg("--metadata-dir").arg(site.at("data/metadata"));
     command.arg("--bookkeeper-dir").arg(site.at("data/bookkeeper"));
-    command.args(["--bookkeeper-port", &ports.storage.to_string(), "--advertised-address", "127.0.0.1", "-nss"]);
+    command.args(["--advertised-address", "127.0.0.1", "-nss"]);
     if !options.functions_worker {
         command.arg("-nfw");
     }

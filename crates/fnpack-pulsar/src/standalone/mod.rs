@@ -109,7 +109,9 @@ impl Standalone {
         let mut pulsar =
             Self::launch(&options, interrupted, |java_instance| Preparation { java_instance, classes: Classes::Into(archive.clone()) })?;
         pulsar.process.stop(TIME_TO_ARCHIVE).map_err(StandaloneError::system("stop Pulsar"))?;
-        Ok(fs_err::rename(&archive, &kept).is_ok())
+        // Java does not check an archive that was cut off by a failure of the machine, and crashes.
+        let whole = File::open(&archive).and_then(|file| file.sync_all());
+        Ok(whole.is_ok() && fs_err::rename(&archive, &kept).is_ok())
     }
 
     /// Starts it and waits until it can be used, or until `interrupted` says that nobody wants it any more.
@@ -130,16 +132,13 @@ impl Standalone {
             if options.functions_worker { options.distribution.java_instance(&options.java).map_err(failed)? } else { None };
         let preparation = prepared(java_instance);
         let folder = Place::make(&options.folder)?;
-        let is_new = ports::is_new(folder.path());
-        for _ in 1..MOST_TRIES {
+        let mut tries = 1;
+        loop {
             match run(options, folder.path(), &preparation, interrupted) {
-                (Err(_), true) if is_new => ports::forget(folder.path())?,
-                (Err(_), true) => {}
+                (Err(_), true) if tries < MOST_TRIES => tries += 1,
                 (started, _) => return Self::of(started, folder, &preparation),
             }
         }
-        let (started, _) = run(options, folder.path(), &preparation, interrupted);
-        Self::of(started, folder, &preparation)
     }
 
     fn of(started: Started, folder: Place, preparation: &Preparation) -> Result<Self, StandaloneError> {
@@ -227,12 +226,12 @@ type Started = Result<(ServerProcess, Endpoint), StandaloneError>;
 fn run(options: &StandaloneOptions, folder: &Path, preparation: &Preparation, interrupted: &dyn Fn() -> bool) -> (Started, bool) {
     let mut port_is_taken = false;
     let started = (|| {
-        let ports = Ports::choose(folder)?;
+        let ports = Ports::choose().map_err(StandaloneError::system("find free ports"))?;
         let site = Site::prepare(folder, options, ports)?;
         let path = log_file(folder);
         let file = File::create(&path).map_err(StandaloneError::file("create", &path))?;
         let mut log = Log::open(&path)?;
-        let command = command::of(options, &site, ports, preparation);
+        let command = command::of(options, &site, preparation);
         let process = ServerProcess::start(&command, &site.at("bin"), file).map_err(StandaloneError::system("start Pulsar"))?;
         let endpoint =
             Endpoint { service: format!("pulsar://127.0.0.1:{}", ports.service), web: format!("http://127.0.0.1:{}", ports.web) };

@@ -63,14 +63,14 @@ fn other_ports_are_tried_when_one_is_taken() {
 fn command_is_the_documented_one() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path(), "");
-    let ports = Ports { service: 1, web: 2, storage: 3 };
+    let ports = Ports { service: 1, web: 2 };
     let site = Site::prepare(&folder.path().join("site"), &options, ports).unwrap();
     let arguments = |options: &StandaloneOptions| {
-        let command = command::of(options, &site, ports, &Preparation::default());
+        let command = command::of(options, &site, &Preparation::default());
         command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect::<Vec<_>>()
     };
     let broker = arguments(&options);
-    assert!(broker.ends_with(&["--bookkeeper-port", "3", "--advertised-address", "127.0.0.1", "-nss", "-nfw"].map(str::to_owned)));
+    assert!(broker.ends_with(&["--advertised-address", "127.0.0.1", "-nss", "-nfw"].map(str::to_owned)));
     assert!(broker.contains(&"-Xmx512m".to_owned()));
     let worker = arguments(&StandaloneOptions { functions_worker: true, ..options });
     assert_eq!(worker.last().unwrap(), "-nss");

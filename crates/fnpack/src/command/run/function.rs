@@ -87,7 +87,7 @@ pub(super) fn facts(name: &str, image: &Image, arguments: &FunctionArguments) ->
         (Some(facts), Some(language), _) if facts.language == language => facts,
         (_, Some(language), Some(artifact)) => Facts::new(language, artifact),
         _ => {
-            return Err(CommandError::message(Class::Configuration, format!("`{}` does not say what function is in it", name))
+            return Err(CommandError::message(Class::Configuration, format!("`{name}` does not say what function is in it"))
                 .hint("say it with `--language`, `--artifact` and `--class-name`; with `--raw` the image's own process is started"));
         }
     };

@@ -16,7 +16,7 @@ use super::exchange::PulsarExchange;
 use super::function::{RunName, Telling, Topics, facts};
 use super::ground::{Ground, environment, machine, working_folder};
 use super::log::Log;
-use super::pulsar::Pulsar;
+use super::pulsar::{self, Pulsar};
 use super::started::{Started, check_free, free_ports};
 use super::subject::Subject;
 use crate::arguments::{PlatformKind, RunArguments};
@@ -26,7 +26,7 @@ use crate::command::variables::variables;
 use crate::error::{Class, CommandError};
 
 /// A Java instance on a slow machine takes some ten seconds.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 /// An answer to what came before may still be on its way.
 const DOOMED: Duration = Duration::from_secs(10);
 /// A function that answers twice does so at once.
@@ -54,8 +54,10 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
     let facts = facts(&subject.name, &subject.image, &arguments.function)?;
     let ports = ports(arguments)?;
     let ground = Ground::of(&subject.image, session)?;
+    let fetched = pulsar::fetched(arguments, session)?;
+    // Until here Ctrl-C may end the program where it is; now there is something to end in good order.
     let interruption = Interruption::watch().map_err(machine)?;
-    let pulsar = Pulsar::open(arguments, session, &interruption)?;
+    let pulsar = Pulsar::open(arguments, fetched, session, &interruption)?;
     let topics = Topics::of(arguments, &run);
     session.ui.detail(&format!("it reads `{}` and writes `{}`", topics.input.name, topics.output.name));
     let log_level = arguments.messages.log_level.map(LogLevel::from).unwrap_or_default();

@@ -87,8 +87,9 @@ fn process(arguments: &RunArguments, name: &str, config: &ContainerConfig) -> Re
     };
     let all: Vec<OsString> = entrypoint.into_iter().chain(own).map(OsString::from).collect();
     if all.is_empty() {
-        return Err(CommandError::message(Class::Usage, format!("`{}` does not say what to start", name))
-            .hint("name a program with `--entrypoint`"));
+        return Err(
+            CommandError::message(Class::Usage, format!("`{name}` does not say what to start")).hint("name a program with `--entrypoint`")
+        );
     }
     Ok(all)
 }
