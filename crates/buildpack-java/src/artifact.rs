@@ -129,7 +129,13 @@ impl Results {
 
     fn is_compiled(&self, class: &str) -> bool {
         let file = format!("{}.class", class.replace('.', "/"));
-        let folders = ["target/classes", "build/classes/java/main", "build/classes/kotlin/main", "build/classes/scala/main", "build/classes/groovy/main"];
+        let folders = [
+            "target/classes",
+            "build/classes/java/main",
+            "build/classes/kotlin/main",
+            "build/classes/scala/main",
+            "build/classes/groovy/main",
+        ];
         folders.iter().any(|folder| self.folder.join(folder).join(&file).is_file())
     }
 }

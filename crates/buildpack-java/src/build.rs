@@ -99,6 +99,9 @@ pub(crate) fn build(request: &BuildRequest, say: &mut dyn FnMut(&str)) -> Result
     }
     compile(request, &project, module, &files)?;
     let record = assemble(request, &results(request, &project, module)?, say)?;
+    if project.tool == Tool::Gradle {
+        gradle::remove_libraries(request)?;
+    }
     Ok(Record { inputs, ..record })
 }
 

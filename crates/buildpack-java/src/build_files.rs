@@ -50,7 +50,8 @@ impl BuildFiles {
     }
 
     fn is_build_file(&self, name: &str) -> bool {
-        let suffixes: &[&str] = if self.tool_is_maven { &["pom.xml", "maven.config"] } else { &[".gradle", ".gradle.kts", ".toml", "gradle.properties"] };
+        let suffixes: &[&str] =
+            if self.tool_is_maven { &["pom.xml", "maven.config"] } else { &[".gradle", ".gradle.kts", ".toml", "gradle.properties"] };
         suffixes.iter().any(|suffix| name.ends_with(suffix))
     }
 
@@ -85,7 +86,7 @@ fn read(path: &Path) -> io::Result<String> {
 /// A project's own version may be a snapshot: only what it takes from elsewhere counts, which is in these elements.
 fn pom_floats(text: &str) -> bool {
     let taken = ["dependency", "plugin", "extension", "properties"].into_iter().flat_map(|name| elements(text, name));
-    text.contains("${env.") || text.contains("systemPath") || parent_floats(text) || taken.into_iter().any(|element| version_floats(element))
+    text.contains("${env.") || text.contains("systemPath") || parent_floats(text) || taken.into_iter().any(version_floats)
 }
 
 /// One from a file is a build file too.
@@ -113,7 +114,10 @@ fn is_range(value: &str) -> bool {
 
 /// Versions stand in quoted words: `"group:name:1.+"`, `version = "latest.release"`.
 fn script_floats(text: &str) -> bool {
-    if ["System.getenv", "providers.environmentVariable", "apply from: 'http", "apply from: \"http", "changing"].iter().any(|word| text.contains(word)) {
+    if ["System.getenv", "providers.environmentVariable", "apply from: 'http", "apply from: \"http", "changing"]
+        .iter()
+        .any(|word| text.contains(word))
+    {
         return true;
     }
     text.split(['"', '\'', '\n']).any(|word| {

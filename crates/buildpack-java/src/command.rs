@@ -8,6 +8,9 @@ use fnpack_buildpack::{Variables, pass_on};
 
 use crate::error::JavaError;
 
+/// Maven ends colours that it never began.
+const RESET: &str = "\u{1b}[0m";
+
 /// A program with what it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Invocation {
@@ -29,12 +32,13 @@ impl Invocation {
     fn start(&self, variables: &Variables, folder: &Path, application: &Path, sink: &mut impl Write) -> io::Result<Result<(), String>> {
         let (reader, writer) = io::pipe()?;
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).current_dir(folder).env_clear().envs(variables);
+        // Sources are UTF-8, and hints are chosen by English words.
+        command.args(&self.arguments).current_dir(folder).env_clear().envs(variables).env("LC_ALL", "C.UTF-8");
         let mut child = command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).spawn()?;
         // It holds the other end of the pipe, which would never close.
         drop(command);
         let root = format!("{}/", application.display());
-        let output = pass_on(BufReader::new(reader), sink, |line| line.replace(&root, ""))?;
+        let output = pass_on(BufReader::new(reader), sink, |line| line.replace(&root, "").replace(RESET, ""))?;
         Ok(if child.wait()?.success() { Ok(()) } else { Err(output) })
     }
 }
@@ -45,11 +49,8 @@ mod tests {
 
     #[test]
     fn invocation_passes_words_on() {
-        let shell = |script: &str| Invocation {
-            name: "sh".into(),
-            program: "sh".into(),
-            arguments: ["-c", script].map(str::to_owned).to_vec(),
-        };
+        let shell =
+            |script: &str| Invocation { name: "sh".into(), program: "sh".into(), arguments: ["-c", script].map(str::to_owned).to_vec() };
         let variables: Variables = [("PATH".into(), "/usr/bin:/bin".into()), ("X".into(), "1".into())].into();
         let folder = tempfile::tempdir().unwrap();
         let said = format!("[ERROR] {}/src/A.java:[1,2] x1", folder.path().display());

@@ -30,6 +30,11 @@ pub(crate) fn arguments(properties: &Properties) -> Vec<String> {
     properties.iter().map(|(name, value)| format!("-D{name}={value}")).collect()
 }
 
+/// Whether a proxy is among them.
+pub(crate) fn has_proxy(properties: &Properties) -> bool {
+    properties.iter().any(|(name, _)| name.ends_with(".proxyHost"))
+}
+
 fn variable<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
     variables.get(OsStr::new(name))?.to_str().filter(|value| !value.is_empty())
 }
@@ -98,15 +103,12 @@ fn decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let escaped = after.get(..2).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        match escaped.filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
+        if let Some(byte) = escaped.filter(|_| *first == b'%') {
+            bytes.push(byte);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

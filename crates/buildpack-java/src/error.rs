@@ -106,12 +106,27 @@ impl JavaError {
 /// Words of the tools, and what helps. The first that is found counts, so causes stand before what they cause.
 const HINTS: [(&[&str], &str); 17] = [
     (
-        &["GradleWrapperMain", "MavenWrapperMain"],
+        &[
+            "main class org.gradle.wrapper.GradleWrapperMain",
+            "main class org.apache.maven.wrapper.MavenWrapperMain",
+            "Unable to access jarfile",
+        ],
         "the wrapper is not complete: add the folder gradle/wrapper or .mvn/wrapper, jar and properties, to the source",
     ),
     (
         &["PKIX path building failed", "unable to find valid certification path", "SSL certificate problem"],
         "the certificate of a repository or proxy is not trusted in the build: give its CA certificate to the build",
+    ),
+    (
+        &[
+            "Failed to fetch",
+            "Failed to download",
+            "Could not install Gradle distribution",
+            "at org.gradle.wrapper.Download",
+            "at org.gradle.wrapper.Install",
+        ],
+        "the wrapper's distribution cannot be had: name a mirror in the wrapper's properties (distributionUrl), or remove the wrapper to use \
+         the build image's own",
     ),
     (
         &["status code: 401", "401 Unauthorized", "status code 401", "Not authorized", "authentication failed"],
@@ -121,24 +136,33 @@ const HINTS: [(&[&str], &str); 17] = [
         &["status code: 403", "403 Forbidden", "status code 403"],
         "a repository refuses; name a mirror in the settings.xml of a service binding of type `maven`, or another repository in the project",
     ),
+    (&["status code: 407", "407 Proxy Authentication"], "the proxy wants to know who asks: HTTPS_PROXY=http://user:password@host:port"),
     (
-        &["status code: 407", "407 Proxy Authentication"],
-        "the proxy wants to know who asks: HTTPS_PROXY=http://user:password@host:port",
-    ),
-    (
-        &["Failed to fetch", "Failed to download", "Could not install Gradle distribution", "Exception in thread \"main\" java.io.IOException: Downloading"],
-        "the wrapper's distribution cannot be had: give it a mirror in the wrapper's properties (distributionUrl), or remove the wrapper to use the build image's own",
-    ),
-    (
-        &["UnknownHostException", "Unknown host", "Temporary failure in name resolution", "Name or service not known", "nodename nor servname"],
+        &[
+            "UnknownHostException",
+            "Unknown host",
+            "Temporary failure in name resolution",
+            "Name or service not known",
+            "nodename nor servname",
+        ],
         "a repository's host is not known here: is there a network in the build, or a proxy to name in HTTPS_PROXY",
     ),
     (
-        &["Connection refused", "connect timed out", "Connect timed out", "Connection timed out", "Network is unreachable", "No route to host"],
+        &[
+            "Connection refused",
+            "connect timed out",
+            "Connect timed out",
+            "Connection timed out",
+            "Network is unreachable",
+            "No route to host",
+        ],
         "a repository cannot be reached: is there a network in the build, or a proxy to name in HTTPS_PROXY",
     ),
     (&["Non-parseable POM", "Malformed POM", "Non-readable POM", "not well-formed"], "correct the pom.xml at the line that Maven names"),
-    (&["Non-resolvable parent POM", "Non-resolvable import POM"], "see that the parent or imported pom is in a repository that the project names"),
+    (
+        &["Non-resolvable parent POM", "Non-resolvable import POM"],
+        "see that the parent or imported pom is in a repository that the project names",
+    ),
     (&["Could not find the selected project in the reactor"], "BP_MAVEN_BUILT_MODULE must be a module that the pom.xml above it lists"),
     (
         &["Unsupported class file major version", "Could not determine java version", "What went wrong:\nBUG! exception in phase"],
@@ -162,7 +186,9 @@ const OLD_COMPILER: [&str; 4] = ["invalid target release", "invalid source relea
 
 fn build_hint(tool: Tool, output: &str, java: u16) -> Option<String> {
     if OLD_COMPILER.iter().any(|words| output.contains(words)) {
-        return Some(format!("the build image has Java {java}, and the project wants another: compile for Java {java}, or use a build image with that JDK"));
+        return Some(format!(
+            "the build image has Java {java}, and the project wants another: compile for Java {java}, or use a build image with that JDK"
+        ));
     }
     if output.contains("is no longer supported. Use") && tool == Tool::Maven {
         return Some("the project sets no Java release, and its compiler plugin is old: set maven.compiler.release, and maven-compiler-plugin 3.13.0".to_owned());
@@ -182,14 +208,29 @@ mod tests {
         for (tool, output, expected) in [
             (Tool::Maven, "[ERROR] Non-parseable POM /x/pom.xml: end tag expected @3:4", "correct the pom.xml"),
             (Tool::Maven, "Could not find artifact a:b:jar:1 in central", "no repository has that dependency"),
-            (Tool::Maven, "Could not transfer artifact a:b: repo.example.com: Name or service not known", "a repository's host is not known"),
+            (
+                Tool::Maven,
+                "Could not transfer artifact a:b: repo.example.com: Name or service not known",
+                "a repository's host is not known",
+            ),
             (Tool::Maven, "Could not transfer artifact a:b: PKIX path building failed", "the certificate"),
-            (Tool::Maven, "Could not transfer artifact a:b: status code: 401, reason phrase: Unauthorized (401)", "a repository wants to know"),
+            (
+                Tool::Maven,
+                "Could not transfer artifact a:b: status code: 401, reason phrase: Unauthorized (401)",
+                "a repository wants to know",
+            ),
             (Tool::Maven, "Could not transfer artifact a:b: Connect to x:443 failed: Connection refused", "a repository cannot be reached"),
             (Tool::Maven, "[ERROR] COMPILATION ERROR :\n[ERROR] cannot find symbol", "correct what the compiler names"),
             (Tool::Maven, "Fatal error compiling: error: invalid target release: 25", "the build image has Java 17"),
             (Tool::Maven, "Source option 5 is no longer supported. Use 7 or later.", "the project sets no Java release"),
             (Tool::Gradle, "Error: Could not find or load main class org.gradle.wrapper.GradleWrapperMain", "the wrapper is not complete"),
+            (
+                Tool::Gradle,
+                "java.net.ConnectException: Connection refused\n\tat org.gradle.wrapper.Download.download(Download.java:51)\n\
+                 \tat org.gradle.wrapper.GradleWrapperMain.main(GradleWrapperMain.java:61)",
+                "the wrapper's distribution cannot be had",
+            ),
+            (Tool::Maven, "wget: Failed to fetch https://repo.example.com/maven.zip", "the wrapper's distribution cannot be had"),
             (Tool::Gradle, "Unsupported class file major version 69", "this Gradle is too old"),
             (Tool::Gradle, "> Could not find org.example:none:1.0.", "no repository has that dependency"),
             (Tool::Gradle, "something else", ""),

@@ -46,6 +46,13 @@ pub(crate) fn libraries(request: &BuildRequest) -> PathBuf {
     request.layers.tool.join("libraries")
 }
 
+/// Removes what was copied: the layer has it all once already.
+pub(crate) fn remove_libraries(request: &BuildRequest) -> Result<(), JavaError> {
+    let libraries = libraries(request);
+    let removed = if libraries.exists() { fs_err::remove_dir_all(libraries) } else { Ok(()) };
+    removed.map_err(|source| JavaError::Prepare { tool: Tool::Gradle, source })
+}
+
 /// Compiles the module and copies its libraries.
 pub(crate) fn run(request: &BuildRequest, project: &Project, module: &Path, release: Option<u16>) -> Result<Result<(), String>, JavaError> {
     let prepare = |source| JavaError::Prepare { tool: Tool::Gradle, source };
@@ -54,10 +61,7 @@ pub(crate) fn run(request: &BuildRequest, project: &Project, module: &Path, rele
     let script = layer.join("init.gradle");
     fs_err::create_dir_all(&home).map_err(prepare)?;
     fs_err::write(&script, INIT_SCRIPT).map_err(prepare)?;
-    let libraries = libraries(request);
-    if libraries.exists() {
-        fs_err::remove_dir_all(&libraries).map_err(prepare)?;
-    }
+    remove_libraries(request)?;
     let properties = connection::properties(&request.variables, &layer.join("trust.p12")).map_err(prepare)?;
     let _linked = LinkedProperties::new(&home, request.gradle.properties.as_deref()).map_err(prepare)?;
     let application = fs_err::canonicalize(&request.application).map_err(prepare)?;
@@ -69,7 +73,7 @@ pub(crate) fn run(request: &BuildRequest, project: &Project, module: &Path, rele
     for script in &request.gradle.scripts {
         arguments.extend(["--init-script".to_owned(), script.display().to_string()]);
     }
-    arguments.push(format!("-Dfnpack.libraries={}", libraries.display()));
+    arguments.push(format!("-Dfnpack.libraries={}", libraries(request).display()));
     arguments.push(format!("-Dfnpack.module={}", application.join(module).display()));
     arguments.extend(release.map(|release| format!("-Dfnpack.release={release}")));
     // What the script does cannot be kept for later runs, and need not.
@@ -78,7 +82,7 @@ pub(crate) fn run(request: &BuildRequest, project: &Project, module: &Path, rele
     let path = task_path(&project.root, module);
     arguments.extend(request.settings.gradle.arguments.clone().unwrap_or_else(|| vec![format!("{path}assemble")]));
     arguments.push(format!("{path}fnpackLibraries"));
-    let invocation = Invocation { name: program.name, program: program.program, arguments };
+    let invocation = Invocation { name: program.name, program: program.path, arguments };
     invocation.run(&variables(request, &home, &properties), &root, &application)
 }
 

@@ -19,7 +19,7 @@ const COPY_LIBRARIES: &str = "org.apache.maven.plugins:maven-dependency-plugin:3
 /// Where it copies to, in the module.
 pub(crate) const LIBRARIES: &str = "target/dependency";
 
-/// Settings of both transports that Maven's releases have had, so that they heed the proxy.
+/// Settings of the transports that Maven has had since 3.9, so that they heed the proxy.
 const TRANSPORT: [&str; 2] = ["-Daether.connector.http.useSystemProperties=true", "-Daether.transport.apache.useSystemProperties=true"];
 
 /// Works with every Maven 3, where `--no-transfer-progress` is newer.
@@ -34,10 +34,7 @@ pub(crate) struct MavenFiles {
 
 impl MavenFiles {
     pub(crate) fn of(platform: &FunctionPlatform) -> Self {
-        Self {
-            settings: platform.file("maven", "settings.xml"),
-            settings_security: platform.file("maven", "settings-security.xml"),
-        }
+        Self { settings: platform.file("maven", "settings.xml"), settings_security: platform.file("maven", "settings-security.xml") }
     }
 }
 
@@ -51,7 +48,9 @@ pub(crate) fn run(request: &BuildRequest, project: &Project, module: &Path, rele
     let program = Program::choose(&request.variables, &root, Tool::Maven)?;
     let mut arguments = program.arguments;
     arguments.extend(["--batch-mode", WITHOUT_PROGRESS].map(str::to_owned));
-    arguments.extend(TRANSPORT.map(str::to_owned));
+    if connection::has_proxy(&properties) {
+        arguments.extend(TRANSPORT.map(str::to_owned));
+    }
     arguments.push(format!("-Dmaven.repo.local={}", layer.join("repository").display()));
     if let Some(settings) = &request.maven.settings {
         arguments.extend(["--settings".to_owned(), settings.display().to_string()]);
@@ -68,7 +67,7 @@ pub(crate) fn run(request: &BuildRequest, project: &Project, module: &Path, rele
     let default = || ["-DskipTests", "package"].map(str::to_owned).to_vec();
     arguments.extend(request.settings.maven.arguments.clone().unwrap_or_else(default));
     arguments.extend([COPY_LIBRARIES, "-DincludeScope=runtime", "-Dmdep.prependGroupId=true"].map(str::to_owned));
-    let invocation = Invocation { name: program.name, program: program.program, arguments };
+    let invocation = Invocation { name: program.name, program: program.path, arguments };
     invocation.run(&variables(request, &properties), &root, &application)
 }
 

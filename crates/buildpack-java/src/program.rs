@@ -14,7 +14,7 @@ use crate::tool::Tool;
 pub(crate) struct Program {
     /// For messages.
     pub(crate) name: String,
-    pub(crate) program: String,
+    pub(crate) path: String,
     pub(crate) arguments: Vec<String>,
 }
 
@@ -26,10 +26,10 @@ impl Program {
         if wrapper.is_file() {
             mend(&wrapper).map_err(|source| JavaError::Prepare { tool, source })?;
             let arguments = vec![wrapper.display().to_string()];
-            return Ok(Self { name: tool.wrapper().to_owned(), program: "sh".to_owned(), arguments });
+            return Ok(Self { name: tool.wrapper().to_owned(), path: "sh".to_owned(), arguments });
         }
         let program = on_path(variables, tool.program()).ok_or(JavaError::ToolMissing(tool))?;
-        Ok(Self { name: tool.program().to_owned(), program: program.display().to_string(), arguments: Vec::new() })
+        Ok(Self { name: tool.program().to_owned(), path: program.display().to_string(), arguments: Vec::new() })
     }
 }
 
@@ -56,13 +56,13 @@ mod tests {
         fs_err::create_dir(&bin).unwrap();
         fs_err::write(bin.join("mvn"), "").unwrap();
         let own = Program::choose(&variables, folder.path(), Tool::Maven).unwrap();
-        assert_eq!((own.name.as_str(), own.program, own.arguments), ("mvn", bin.join("mvn").display().to_string(), vec![]));
+        assert_eq!((own.name.as_str(), own.path, own.arguments), ("mvn", bin.join("mvn").display().to_string(), vec![]));
 
         let wrapper = folder.path().join("mvnw");
         fs_err::write(&wrapper, "#!/bin/sh\r\necho\r\n").unwrap();
         let chosen = Program::choose(&variables, folder.path(), Tool::Maven).unwrap();
         let expected = ("mvnw", "sh".to_owned(), vec![wrapper.display().to_string()]);
-        assert_eq!((chosen.name.as_str(), chosen.program, chosen.arguments), expected);
+        assert_eq!((chosen.name.as_str(), chosen.path, chosen.arguments), expected);
         assert_eq!(fs_err::read(&wrapper).unwrap(), b"#!/bin/sh\necho\n");
     }
 }

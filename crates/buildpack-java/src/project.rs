@@ -64,10 +64,10 @@ impl fmt::Display for Absent {
             }
             Self::Function { build_file, sources } => write!(
                 formatter,
-                "found {}, but none of {sources} source files mentions {} or {}; is there a function, name its class in BP_FUNCTION_CLASS",
+                "found {}, but none of {sources} source files mentions {} or java.util.function.Function; \
+                 if there is a function, name its class in BP_FUNCTION_CLASS",
                 build_file.display(),
                 PULSAR.join(", "),
-                "java.util.function.Function"
             ),
             Self::Module { setting, folder } => {
                 write!(formatter, "looked for a build file in {}, as {setting} says: not found", folder.display())

@@ -187,7 +187,9 @@ mod tests {
 
     #[test]
     fn feature_release_of_versions() {
-        for (version, release) in [("17", Some(17)), ("21.0.2", Some(21)), ("1.8.0_412", Some(8)), ("25-ea", Some(25)), ("", None), ("0", None)] {
+        for (version, release) in
+            [("17", Some(17)), ("21.0.2", Some(21)), ("1.8.0_412", Some(8)), ("25-ea", Some(25)), ("", None), ("0", None)]
+        {
             assert_eq!(feature_release(version), release, "{version}");
         }
     }

@@ -50,10 +50,8 @@ fn bag(number: usize, certificate: &[u8]) -> Vec<u8> {
     let value = element(EXPLICIT_0, &element(OCTET_STRING, certificate));
     let content = element(SEQUENCE, &[element(OBJECT_IDENTIFIER, X509_CERTIFICATE), value].concat());
     let name: Vec<u8> = number.to_string().encode_utf16().flat_map(u16::to_be_bytes).collect();
-    let attributes = [
-        attribute(FRIENDLY_NAME, &element(BMP_STRING, &name)),
-        attribute(TRUSTED_KEY_USAGE, &element(OBJECT_IDENTIFIER, ANY_USAGE)),
-    ];
+    let attributes =
+        [attribute(FRIENDLY_NAME, &element(BMP_STRING, &name)), attribute(TRUSTED_KEY_USAGE, &element(OBJECT_IDENTIFIER, ANY_USAGE))];
     let parts = [element(OBJECT_IDENTIFIER, CERTIFICATE_BAG), element(EXPLICIT_0, &content), element(SET, &attributes.concat())];
     element(SEQUENCE, &parts.concat())
 }
@@ -111,14 +109,13 @@ mod tests {
         };
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("trust.p12");
-        fs_err::write(&store, from_pem(&bundle).unwrap()).unwrap();
+        let three = String::from_utf8_lossy(&bundle).split_inclusive(END).take(3).collect::<String>();
+        fs_err::write(&store, from_pem(three.as_bytes()).unwrap()).unwrap();
         let list = ["-list", "-storetype", "PKCS12", "-storepass:env", "NOTHING", "-keystore"];
         let Ok(output) = std::process::Command::new("keytool").args(list).arg(&store).env("NOTHING", "").output() else {
             return;
         };
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let count = certificates(&String::from_utf8_lossy(&bundle)).len();
-        assert!(said.contains(&format!("Your keystore contains {count} entries")), "{output:?}");
-        assert_eq!(said.matches("trustedCertEntry").count(), count);
+        assert_eq!(said.matches("trustedCertEntry").count(), 3, "{output:?}");
     }
 }

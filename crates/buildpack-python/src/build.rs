@@ -72,15 +72,16 @@ pub(crate) fn build(request: &BuildRequest, say: &mut dyn FnMut(&str)) -> Result
         say(&format!("warning: {file}:{place}: not Python"));
     }
     check_module(&class, &project.files, say)?;
-    let record = provide(request, say)?;
+    let mut python = LazyPython { request, found: None };
+    let record = provide(request, &mut python, say)?;
     let site = record.as_ref().map(|_| request.layers.site());
     if let Some(site) = &site {
         placement::check_names(&project.files, site, &projects(site).map_err(PythonError::Lay)?)?;
     }
     let own = OwnCode { application: &request.application, root: &project.root, files: &project.files };
     let form = if request.settings.is_package { Form::Package } else { Form::Image(&request.settings.function_name) };
-    let slice = placement::place(&own, site.as_deref(), form).map_err(PythonError::Lay)?;
-    try_import(request, &class, say)?;
+    let slice = placement::place(&own, site.as_deref(), form)?;
+    try_import(&mut python, &class, site.as_deref(), say)?;
     let record = record.unwrap_or_default();
     Ok(Built { facts: facts(request, class, &record), slice, record })
 }
@@ -96,7 +97,7 @@ fn check_module(class: &str, files: &[PathBuf], say: &mut dyn FnMut(&str)) -> Re
 }
 
 /// None if the function has no dependencies.
-fn provide(request: &BuildRequest, say: &mut dyn FnMut(&str)) -> Result<Option<Record>, PythonError> {
+fn provide(request: &BuildRequest, python: &mut LazyPython<'_>, say: &mut dyn FnMut(&str)) -> Result<Option<Record>, PythonError> {
     let source = &request.application;
     let mut passed_over = Vec::new();
     let manifest = Manifest::find(source, request.settings.requirements.as_deref(), &mut passed_over)?;
@@ -110,37 +111,53 @@ fn provide(request: &BuildRequest, say: &mut dyn FnMut(&str)) -> Result<Option<R
     for other in passed_over {
         say(&format!("warning: {other} is not read, {} counts", manifest.file.display()));
     }
-    let interpreter = Interpreter::find(&request.variables, &request.arch)?;
+    let interpreter = python.get()?;
     let goal = interpreter.goal(&request.settings);
     if let Some(asked) = asked.filter(|asked| !python_fits(asked, goal.python)) {
         return Err(PythonError::RequiresPython { asked, present: goal.python.to_string() });
     }
     let variables = with_pip_settings(&request.variables, request.pip_conf.as_deref()).map_err(PythonError::PipConf)?;
-    let choice = Choice { source, manifest: &manifest, interpreter: &interpreter, goal: &goal, variables: &variables };
+    let choice = Choice { source, manifest: &manifest, interpreter, goal: &goal, variables: &variables };
     dependencies::provide(&choice, &request.layers, request.earlier.as_ref(), say).map(Some)
 }
 
-fn try_import(request: &BuildRequest, class: &str, say: &mut dyn FnMut(&str)) -> Result<(), PythonError> {
+fn try_import(python: &mut LazyPython<'_>, class: &str, site: Option<&Path>, say: &mut dyn FnMut(&str)) -> Result<(), PythonError> {
+    let request = python.request;
     if !request.settings.import_check {
         say(&format!("`{class}` was not imported: BP_PYTHON_IMPORT_CHECK is false"));
         return Ok(());
     }
-    let interpreter = match Interpreter::find(&request.variables, &request.arch) {
-        Ok(interpreter) => interpreter,
+    let interpreter = match python.get() {
         Err(PythonError::PythonMissing) => {
             say(&format!("`{class}` was not imported: the build image has no python3"));
             return Ok(());
         }
-        Err(error) => return Err(error),
+        found => found?,
     };
     if let Some(difference) = interpreter.differs_from(&interpreter.goal(&request.settings)) {
         say(&format!("`{class}` was not imported: {difference}"));
         return Ok(());
     }
     let src = request.application.join("src");
-    let folder = if request.settings.is_package && src.is_dir() { src } else { request.application.clone() };
-    say(&import_check::import(&interpreter, &folder, class, &request.variables)?);
+    let (folder, site) = if request.settings.is_package && src.is_dir() { (src, site) } else { (request.application.clone(), None) };
+    say(&import_check::import(interpreter, &folder, site, class, &request.variables)?);
     Ok(())
+}
+
+/// The build image's Python, asked for what it is once, and only if it is needed.
+struct LazyPython<'a> {
+    request: &'a BuildRequest,
+    found: Option<Interpreter>,
+}
+
+impl LazyPython<'_> {
+    fn get(&mut self) -> Result<&Interpreter, PythonError> {
+        let found = match self.found.take() {
+            Some(found) => found,
+            None => Interpreter::find(&self.request.variables, &self.request.arch)?,
+        };
+        Ok(self.found.insert(found))
+    }
 }
 
 fn facts(request: &BuildRequest, class: String, record: &Record) -> Facts {

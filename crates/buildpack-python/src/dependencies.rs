@@ -7,8 +7,10 @@ mod tree;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use fnpack_artifact::python::wheel::{Libc, Needs, Requirement, Runtime, fits};
+use fnpack_artifact::python::pack_wheel;
+use fnpack_artifact::python::wheel::{Libc, Needs, Requirement, Runtime, Tag, fits, normal_name};
 use fnpack_buildpack::{Fingerprint, Variables};
+use fs_err::File;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
@@ -121,6 +123,9 @@ fn install(choice: &Choice<'_>, layers: &Layers, inputs: String) -> Result<Recor
     run(&uv, choice, &wanted, &site)?;
     tree::tidy(&site).map_err(PythonError::Lay)?;
     let projects = projects(&site).map_err(PythonError::Lay)?;
+    if projects.iter().any(|project| OF_RUNNER.contains(&normal_name(&project.metadata.name).as_str())) {
+        return Err(PythonError::UvTooOld);
+    }
     let needs = needs(&projects, choice)?;
     Ok(Record {
         inputs,
@@ -200,6 +205,16 @@ fn notes(manifest: &Manifest, wanted: &Wanted, projects: &[Project]) -> Vec<Stri
     };
     let open = wanted.is_open.then(|| format!("warning: {file} leaves versions open; the next build without its cache may take others"));
     OF_RUNNER.iter().filter_map(note).chain(open).collect()
+}
+
+/// Packs the projects of a tree as wheels into a folder.
+pub(crate) fn pack(site: &Path, to: &Path) -> Result<(), PythonError> {
+    fs_err::create_dir_all(to).map_err(PythonError::Lay)?;
+    for project in projects(site).map_err(PythonError::Lay)? {
+        let wheel = File::create(to.join(Tag::file_name(&project.stem, &project.tags))).map_err(PythonError::Lay)?;
+        pack_wheel(site, &project.files, wheel).map_err(PythonError::Pack)?;
+    }
+    Ok(())
 }
 
 /// Copies a tree.

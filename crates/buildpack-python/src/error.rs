@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::process::ExitStatus;
 
-use fnpack_artifact::python::NoFunction;
+use fnpack_artifact::python::{NoFunction, PackageError};
 use fnpack_buildpack::Variables;
 
 use crate::index::masked;
@@ -31,6 +31,8 @@ pub(crate) enum PythonError {
     PythonMissing,
     #[error("there is no `uv` in the build image's PATH")]
     UvMissing,
+    #[error("the `uv` of the build image cannot leave out what the runner has")]
+    UvTooOld,
     #[error("run `{command}`")]
     Run { command: String, source: io::Error },
     #[error("`{command}` failed with {status}")]
@@ -51,6 +53,8 @@ pub(crate) enum PythonError {
     Clash { file: String, found: String, project: String },
     #[error("the function's module is called `{0}`, as one of Pulsar's own that is imported before it")]
     InstanceModule(String),
+    #[error("pack the dependencies")]
+    Pack(#[source] PackageError),
     #[error("lay out the function")]
     Lay(#[source] io::Error),
     #[error("import `{class}`: {said}")]
@@ -129,7 +133,7 @@ const HINTS: [(&str, &str); 22] = [
         "the index {index} does not have it: is the name right, or is it in another index (PIP_EXTRA_INDEX_URL)?",
     ),
     ("there is no version of", "the index {index} does not have that version"),
-    ("unexpected argument", "the uv of the build image is too old: 0.10 or newer is needed"),
+    ("unexpected argument", "the uv of the build image is too old: 0.11.20 or newer is needed"),
 ];
 
 impl PythonError {
@@ -149,10 +153,13 @@ impl PythonError {
             Self::Import { .. } | Self::Crash { .. } => "BP_PYTHON_IMPORT_CHECK=false leaves the import out",
             Self::PythonMissing => "use a build image with Python 3",
             Self::UvMissing => "use a build image with uv, or add it: `python3 -m pip install uv`",
+            Self::UvTooOld => "use a build image with uv 0.11.20 or newer",
             Self::Unfit { .. } | Self::CompiledHere { .. } => "take a version of it that has a wheel for the runner, or another runner",
             Self::Export(_) => "make the lock again with `uv lock`",
             Self::RequiresPython { .. } => "take a runner with such a Python, or change requires-python",
-            Self::Clash { .. } => "rename your own: which of them Python finds would be a matter of chance",
+            Self::Clash { .. } => {
+                "rename your own (which of them Python finds would be a matter of chance); if it is the same, take your own project out of the dependencies"
+            }
             Self::InstanceModule(_) => "rename it: the instance would be given its own in its place",
             Self::Manifest(ManifestError::NoLock { lock: "poetry.lock", .. }) => "run `poetry lock` and add the lock to the source",
             Self::Manifest(ManifestError::NoLock { .. }) => "run `pipenv lock` and add the lock to the source",

@@ -1,6 +1,7 @@
 """Imports a function once, as Pulsar's instance will, and writes down how it went.
 
-Arguments: the folder with the function, its module, its class or nothing, the file to write to.
+Arguments: the folder with the function, its module, its class or nothing, the file to write to, the folder of the
+dependencies if that is another.
 What the runner brings and the build image lacks is stood in for.
 """
 import importlib
@@ -16,7 +17,7 @@ import types
 OF_RUNNER = ("pulsar", "_pulsar", "google", "google.protobuf", "grpc", "prometheus_client", "bookkeeper", "ratelimit", "fastavro")
 SECONDS = 60
 
-folder, module_name, class_name, answer = sys.argv[1:5]
+folder, module_name, class_name, answer, *dependencies = sys.argv[1:]
 stood_in = set()
 
 
@@ -113,7 +114,7 @@ def depends_on_place(error):
 
 
 def check():
-    sys.path.insert(0, folder)
+    sys.path[:0] = [folder, *dependencies]
     sys.meta_path.append(Finder())
     sys.argv = [module_name]
     sys.addaudithook(watch)

@@ -42,8 +42,14 @@ enum Outcome {
     Failed,
 }
 
-/// Imports the function of a laid out folder. What the user should know is returned as a text.
-pub(crate) fn import(interpreter: &Interpreter, folder: &Path, class: &str, variables: &Variables) -> Result<String, PythonError> {
+/// Imports the function of a laid out folder; the dependencies may be in another. What the user should know is returned as a text.
+pub(crate) fn import(
+    interpreter: &Interpreter,
+    folder: &Path,
+    site: Option<&Path>,
+    class: &str,
+    variables: &Variables,
+) -> Result<String, PythonError> {
     const COMMAND: &str = "python3";
     let failed = |source| PythonError::Run { command: COMMAND.to_owned(), source };
     let scratch = tempfile::tempdir().map_err(failed)?;
@@ -52,7 +58,7 @@ pub(crate) fn import(interpreter: &Interpreter, folder: &Path, class: &str, vari
     let mut command = Command::new(&interpreter.program);
     // Isolated, without site-packages, without bytecode.
     command.args(["-I", "-S", "-B", "-X", "utf8", "-c", SCRIPT]);
-    command.arg(fs_err::canonicalize(folder).map_err(failed)?).args([module, class_name]).arg(&answer);
+    command.arg(fs_err::canonicalize(folder).map_err(failed)?).args([module, class_name]).arg(&answer).args(site);
     command.current_dir(scratch.path()).env_clear().env("HOME", scratch.path());
     command.envs(variables.get(OsStr::new("PATH")).map(|path| ("PATH", path)));
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(failed)?;
@@ -88,20 +94,20 @@ fn judge(class: &str, answer: Answer) -> Result<String, PythonError> {
 mod tests {
     use super::*;
 
-    fn tried(files: &[(&str, &str)], class: &str) -> String {
+    fn tried(interpreter: &Interpreter, files: &[(&str, &str)], class: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         for (path, text) in files {
             let path = folder.path().join(path);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, text).unwrap();
         }
-        let variables: Variables = std::env::vars_os().collect();
-        let interpreter = Interpreter::find(&variables, "amd64").unwrap();
-        match import(&interpreter, folder.path(), class, &variables) {
+        match import(interpreter, folder.path(), None, class, &std::env::vars_os().collect()) {
             Ok(said) => said,
             Err(error) => format!("ERROR {error}"),
         }
     }
+
+    const CLASS: &str = "\nclass A(Function):\n    def process(self, input, context): return input\n";
 
     /// Machines that develop fnpack have a Python; without one there is nothing to be tried.
     fn has_python() -> bool {
@@ -114,7 +120,7 @@ mod tests {
         if !has_python() {
             return;
         }
-        const CLASS: &str = "\nclass A(Function):\n    def process(self, input, context): return input\n";
+        let python = Interpreter::find(&std::env::vars_os().collect(), "amd64").unwrap();
         let with = |head: &str| format!("{head}\nfrom pulsar import Function{CLASS}");
         for (source, class, expected) in [
             (with(""), "a.A", "`a.A` was imported"),
@@ -147,11 +153,11 @@ mod tests {
             ("class A: pass".to_owned(), "a.A", "ERROR `a.A` has no `process`"),
             (with("import os; os._exit(3)"), "a.A", "ERROR import `a.A`: Python ended with exit status: 3"),
         ] {
-            assert_eq!(tried(&[("a.py", &source)], class), expected, "{source}");
+            assert_eq!(tried(&python, &[("a.py", &source)], class), expected, "{source}");
         }
         let package = [("orders/__init__.py", ""), ("orders/a.py", "from . import b"), ("orders/b.py", "import nothing_like_it")];
         assert_eq!(
-            tried(&package, "orders.a.A"),
+            tried(&python, &package, "orders.a.A"),
             "ERROR import `orders.a.A`: orders/b.py:1: ModuleNotFoundError: No module named 'nothing_like_it'"
         );
     }

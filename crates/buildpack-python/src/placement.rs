@@ -54,7 +54,7 @@ pub(crate) struct OwnCode<'a> {
 pub(crate) enum Form<'a> {
     /// For an image: flat, with a file of this name if no module has it.
     Image(&'a str),
-    /// For a function package: in `src`, or one file alone.
+    /// For a function package: own code in `src`, dependencies as wheels in `deps`; or one file alone.
     Package,
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn check_names(own: &[PathBuf], site: &Path, projects: &[Project]) ->
         if let Some(name) = clash(file, &packages, site) {
             let found = name.display().to_string();
             let has = |project: &&Project| project.files.iter().any(|file| Path::new(file).starts_with(&name));
-            let project = projects.iter().find(has).map(ToString::to_string).unwrap_or_else(|| "a dependency".to_owned());
+            let project = projects.iter().find(has).map_or_else(|| "a dependency".to_owned(), ToString::to_string);
             return Err(PythonError::Clash { file: file.display().to_string(), found, project });
         }
     }
@@ -111,34 +111,52 @@ fn clash(file: &Path, packages: &BTreeSet<&Path>, site: &Path) -> Option<PathBuf
 }
 
 /// Lays the folder out, and returns the paths of the dependencies in it, for a layer of their own.
-pub(crate) fn place(own: &OwnCode<'_>, site: Option<&Path>, form: Form<'_>) -> io::Result<Vec<String>> {
+pub(crate) fn place(own: &OwnCode<'_>, site: Option<&Path>, form: Form<'_>) -> Result<Vec<String>, PythonError> {
     let application = own.application;
     let waiting = application.join(WAITING);
-    fs_err::create_dir_all(&waiting)?;
-    move_files(&application.join(own.root), own.files, &waiting, application)?;
-    for entry in fs_err::read_dir(application)? {
+    take_aside(own, &waiting).map_err(PythonError::Lay)?;
+    let is_single =
+        site.is_none() && own.files.len() == 1 && own.files.iter().all(|file| is_source(file) && file.components().count() == 1);
+    let target = if form == Form::Package && !is_single { application.join("src") } else { application.to_owned() };
+    let mut paths = Vec::new();
+    match (site, form) {
+        (Some(site), Form::Image(_)) => {
+            paths = dependency_paths(site, own.files).map_err(PythonError::Lay)?;
+            dependencies::copy(site, &target).map_err(PythonError::Lay)?;
+        }
+        (Some(site), Form::Package) => dependencies::pack(site, &application.join("deps"))?,
+        (None, _) => {}
+    }
+    put_back(own, &waiting, &target).map_err(PythonError::Lay)?;
+    if let Form::Image(name) = form {
+        write_placeholder(&target, name).map_err(PythonError::Lay)?;
+    }
+    Ok(paths)
+}
+
+/// Leaves nothing but the own code, in a folder of its own.
+fn take_aside(own: &OwnCode<'_>, waiting: &Path) -> io::Result<()> {
+    fs_err::create_dir_all(waiting)?;
+    move_files(&own.application.join(own.root), own.files, waiting, own.application)?;
+    for entry in fs_err::read_dir(own.application)? {
         let entry = entry?;
-        if entry.file_name() == WAITING {
+        if entry.path() == waiting {
             continue;
         }
         if entry.file_type()?.is_dir() { fs_err::remove_dir_all(entry.path())? } else { fs_err::remove_file(entry.path())? }
     }
-    let is_single =
-        site.is_none() && own.files.len() == 1 && own.files.iter().all(|file| is_source(file) && file.components().count() == 1);
-    let target = if form == Form::Package && !is_single { application.join("src") } else { application.to_owned() };
-    let paths = site.map(|site| dependency_paths(site, own.files)).transpose()?.unwrap_or_default();
-    if let Some(site) = site {
-        dependencies::copy(site, &target)?;
-    }
-    move_files(&waiting, own.files, &target, application)?;
-    fs_err::remove_dir_all(&waiting)?;
-    if let Form::Image(name) = form {
-        let file = target.join(name).with_extension("py");
-        if !file.exists() && !target.join(name).exists() {
-            fs_err::write(file, PLACEHOLDER)?;
-        }
-    }
-    Ok(paths)
+    Ok(())
+}
+
+fn put_back(own: &OwnCode<'_>, waiting: &Path, target: &Path) -> io::Result<()> {
+    move_files(waiting, own.files, target, own.application)?;
+    fs_err::remove_dir_all(waiting)
+}
+
+/// Not where it would hide a folder of modules.
+fn write_placeholder(folder: &Path, name: &str) -> io::Result<()> {
+    let file = folder.join(format!("{name}.py"));
+    if file.exists() || folder.join(name).exists() { Ok(()) } else { fs_err::write(file, PLACEHOLDER) }
 }
 
 /// Links become what they lead to, if that is in the application folder.
@@ -244,13 +262,12 @@ mod tests {
             (&["orders.py"], None, Form::Image("orders"), &["orders.py"]),
             (&["orders.py"], None, Form::Package, &["orders.py"]),
             (&["orders.py", "more.py"], None, Form::Package, &["src/more.py", "src/orders.py"]),
-            (&["orders.py"], Some("six.py"), Form::Package, &["src/orders.py", "src/six.py"]),
         ] {
             let application = folder(files);
             let site = site.map(|file| folder(&[file]));
             let files = paths(files);
             let own = OwnCode { application: application.path(), root: Path::new(""), files: &files };
-            place(&own, site.as_ref().map(|site| site.path()), form).unwrap();
+            place(&own, site.as_ref().map(tempfile::TempDir::path), form).unwrap();
             assert_eq!(listing(application.path()), expected, "{form:?}");
         }
     }
@@ -268,7 +285,8 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", outside.path().join("model.bin")).unwrap();
         let own = OwnCode { application: outside.path(), root: Path::new(""), files: &files };
         let error = place(&own, None, Form::Image("function")).unwrap_err();
-        assert_eq!(error.to_string(), "`model.bin` is a link that leads out of the source folder");
+        let reason = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(reason, "`model.bin` is a link that leads out of the source folder");
     }
 
     #[test]

@@ -19,6 +19,10 @@ use crate::interpreter::{Interpreter, platform_of};
 /// What would lead `uv` elsewhere.
 const UNWANTED: [&str; 6] = ["VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON", "UV_TARGET", "UV_SYSTEM_PYTHON"];
 
+/// What is compiled here would not run on another runner, and to find that out may take many minutes. Packages that
+/// are plain Python do not ask for a compiler.
+const COMPILERS: [&str; 4] = ["CC", "CXX", "FC", "RUSTC"];
+
 /// The program with what it is run in.
 pub(crate) struct Uv<'a> {
     interpreter: &'a Interpreter,
@@ -70,6 +74,9 @@ impl<'a> Uv<'a> {
         const COMMAND: &str = "uv pip install";
         let failed = |source| PythonError::Run { command: COMMAND.to_owned(), source };
         let mut command = self.command(folder);
+        if self.interpreter.differs_from(install.goal).is_some() {
+            command.envs(COMPILERS.map(|name| (name, "false")));
+        }
         command.args(self.arguments(install)?).stderr(Stdio::piped()).stdout(Stdio::inherit());
         let mut child = command.spawn().map_err(|error| not_started(error, COMMAND))?;
         let stream = child.stderr.take().map(BufReader::new);

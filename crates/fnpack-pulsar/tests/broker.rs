@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use fnpack_pulsar::admin::{Admin, AdminOptions, Code, FunctionName, PackageMetadata, PackageName};
 use fnpack_pulsar::distribution::{Distribution, FetchOptions};
-use fnpack_pulsar::messages::{Client, ClientOptions, Consumer, ErrorCode, MessageError, Outgoing, Position, Schema};
-use fnpack_pulsar::standalone::{Standalone, StandaloneOptions};
+use fnpack_pulsar::messages::{Client, ClientOptions, Consumer, ErrorCode, MessageError, MessageId, Outgoing, Position, Schema};
+use fnpack_pulsar::standalone::{Folder, Standalone, StandaloneOptions};
 use fnpack_pulsar::{Endpoint, HttpOptions};
 use serde_json::json;
 
@@ -52,6 +52,26 @@ fn processes(text: &str) -> Vec<String> {
     lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(text)).collect()
 }
 
+/// Where processes with this folder in their command line listen on other addresses than the loopback's.
+fn open_to_others(folder: &Path) -> Vec<String> {
+    let text = folder.to_str().unwrap();
+    let mine = fs_err::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .map(|process| process.path())
+        .filter(|process| fs_err::read(process.join("cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(text)));
+    let files = mine.filter_map(|process| fs_err::read_dir(process.join("fd")).ok()).flat_map(|files| files.flatten().collect::<Vec<_>>());
+    let sockets: Vec<String> =
+        files.filter_map(|file| fs_err::read_link(file.path()).ok()).map(|link| link.display().to_string()).collect();
+    let tables: String = ["tcp", "tcp6"].iter().map(|name| fs_err::read_to_string(format!("/proc/net/{name}")).unwrap()).collect();
+    let rows = tables.lines().map(|row| row.split_ascii_whitespace().collect::<Vec<_>>());
+    // Columns: number, local address, remote address, state (0A is listening) … inode.
+    let listening = rows.filter(|row| row.len() > 9 && row[3] == "0A" && sockets.contains(&format!("socket:[{}]", row[9])));
+    let addresses: Vec<String> = listening.map(|row| row[1].to_owned()).collect();
+    assert!(addresses.len() >= 3, "{addresses:?}");
+    addresses.into_iter().filter(|address| !address.starts_with("0100007F:")).collect()
+}
+
 fn wait_for<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -85,22 +105,33 @@ fn payloads(consumer: &mut Consumer, count: usize) -> Vec<String> {
 fn standalone_serves_messages_packages_and_functions() {
     let Some(distribution) = distribution() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let options = StandaloneOptions { functions_worker: true, ..options(distribution, folder.path()) };
-    let pulsar = Standalone::start(&options).unwrap();
+    let kept = folder.path().join("kept");
+    let options = StandaloneOptions { functions_worker: true, folder: Folder::Kept(kept), ..options(distribution, folder.path()) };
+    // Once for the cache; the start is one from prepared classes then.
+    assert!(Standalone::prepare(&options, &|| false).unwrap());
+    let pulsar = Standalone::start(&options, &|| false).unwrap();
     assert!(pulsar.runs_java_functions() && pulsar.log().exists());
 
+    assert_eq!(open_to_others(folder.path()), Vec::<String>::new());
     messages_come_back(&client(pulsar.endpoint()));
     partitions_are_one_topic(pulsar.endpoint());
+    schemas_of_others_are_let_in(pulsar.endpoint());
     refusals_are_told(&client(pulsar.endpoint()));
     package_is_kept(&admin(pulsar.endpoint()), folder.path());
     function_answers(&pulsar, folder.path());
+    let stored = store(&client(pulsar.endpoint()));
 
     let began = Instant::now();
     pulsar.stop().unwrap();
     assert!(began.elapsed() < Duration::from_secs(10));
     assert_eq!(processes(folder.path().to_str().unwrap()), Vec::<String>::new());
-    let left: Vec<_> = fs_err::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("pulsar-")), "{left:?}");
+
+    // What was stored is there when it starts again in its folder.
+    let pulsar = Standalone::start(&StandaloneOptions { functions_worker: false, ..options }, &|| false).unwrap();
+    let mut consumer = client(pulsar.endpoint()).consumer("stored", "test", Schema::Bytes, Position::Latest).unwrap();
+    assert_eq!(consumer.receive(PATIENCE).unwrap().unwrap().id, stored);
+    drop(pulsar);
+    assert_eq!(processes(folder.path().to_str().unwrap()), Vec::<String>::new());
 }
 
 fn messages_come_back(client: &Client) {
@@ -129,6 +160,12 @@ fn messages_come_back(client: &Client) {
     assert_eq!(payloads(&mut latest, 1), ["new"]);
 }
 
+/// Leaves a message for a subscription.
+fn store(client: &Client) -> MessageId {
+    drop(client.consumer("stored", "test", Schema::Bytes, Position::Latest).unwrap());
+    client.producer("stored", Schema::Bytes).unwrap().send(b"to stay").unwrap()
+}
+
 fn partitions_are_one_topic(endpoint: &Endpoint) {
     let (client, admin) = (client(endpoint), admin(endpoint));
     assert!(admin.create_topic("parted", Some(3)).unwrap());
@@ -142,6 +179,18 @@ fn partitions_are_one_topic(endpoint: &Endpoint) {
     assert_eq!(received, ["0", "1", "2", "3", "4", "5"]);
     assert!(admin.delete_topic("parted").unwrap());
     assert!(matches!(consumer.receive(PATIENCE), Err(MessageError::Closed { .. })));
+}
+
+fn schemas_of_others_are_let_in(endpoint: &Endpoint) {
+    let (client, admin) = (client(endpoint), admin(endpoint));
+    assert!(!admin.is_consumed("open", None).unwrap());
+    let mut consumer = client.consumer("open", "test", Schema::Auto, Position::Latest).unwrap();
+    assert!(admin.is_consumed("open", Some("test")).unwrap() && !admin.is_consumed("open", Some("other")).unwrap());
+    client.producer("open", Schema::String).unwrap().send(b"text").unwrap();
+    assert_eq!(payloads(&mut consumer, 1), ["text"]);
+    let _without = client.consumer("shut", "test", Schema::Bytes, Position::Latest).unwrap();
+    let refused = client.consumer("shut", "other", Schema::String, Position::Latest).err().unwrap();
+    assert!(matches!(&refused, MessageError::Refused { code: ErrorCode::INCOMPATIBLE_SCHEMA, .. }), "{refused}");
 }
 
 fn refusals_are_told(client: &Client) {
@@ -179,6 +228,7 @@ fn function_answers(pulsar: &Standalone, folder: &Path) {
         admin.create_function(&name, &config, &code).unwrap();
         assert_eq!(admin.create_function(&name, &config, &code).unwrap_err().status(), Some(400));
         wait_for(|| admin.function_status(&name).unwrap().filter(fnpack_pulsar::admin::FunctionStatus::is_running));
+        wait_for(|| admin.is_consumed("in", Some("public/default/exclaim")).unwrap().then_some(()));
         let mut consumer = client.consumer("out", "test", Schema::String, Position::Latest).unwrap();
         client.producer("in", Schema::String).unwrap().send(format!("hello {round}").as_bytes()).unwrap();
         assert_eq!(payloads(&mut consumer, 1), [format!("hello {round}!")]);
@@ -209,7 +259,7 @@ fn exclaim(folder: &Path) -> PathBuf {
 fn standalone_ends_when_its_starter_is_killed() {
     let Some(distribution) = distribution() else { return };
     if let Some(folder) = std::env::var_os(STARTER) {
-        let pulsar = Standalone::start(&options(distribution, Path::new(&folder))).unwrap();
+        let pulsar = Standalone::start(&options(distribution, Path::new(&folder)), &|| false).unwrap();
         println!("ready {}", pulsar.endpoint().service);
         std::thread::sleep(PATIENCE * 10);
         return;

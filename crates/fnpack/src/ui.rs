@@ -55,6 +55,11 @@ impl Ui {
         self.pause(|| write_line(&mut io::stdout().lock(), text.strip_suffix('\n').unwrap_or(text)));
     }
 
+    /// Whether steps are told.
+    pub(crate) fn tells_steps(&self) -> bool {
+        self.level >= Level::Normal
+    }
+
     /// A station of the work begins or ended.
     pub(crate) fn step(&self, line: &str) {
         if self.level >= Level::Normal {

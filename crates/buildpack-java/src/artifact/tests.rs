@@ -2,6 +2,9 @@ use testkit::java::{ClassSource, jar};
 
 use super::*;
 
+/// A jar of a build, with its entries.
+type Made = (&'static str, Vec<(String, Vec<u8>)>);
+
 struct Module(tempfile::TempDir);
 
 impl Module {
@@ -48,7 +51,7 @@ fn relocated() -> (String, Vec<u8>) {
 fn choose_takes_the_function_apart_where_that_is_safe() {
     const LIBRARY: &str = "target/dependency/lib.lib-1.jar";
     let beside = vec!["lib.lib-1.jar".to_owned()];
-    let cases: [(&[(&str, Vec<(String, Vec<u8>)>)], &str, bool); 7] = [
+    let cases: [(&[Made], &str, bool); 7] = [
         (&[("target/f-1.jar", vec![own()])], "f-1.jar", false),
         (&[("target/f-1.jar", vec![own()]), ("target/f-1-sources.jar", vec![]), ("target/f-1-tests.jar", vec![own()])], "f-1.jar", false),
         (&[("target/f-1.jar", vec![own(), library()]), ("target/original-f-1.jar", vec![own()])], "original-f-1.jar", false),
@@ -61,7 +64,9 @@ fn choose_takes_the_function_apart_where_that_is_safe() {
         let module = Module::new();
         module.write(LIBRARY, &[library()]);
         module.write("target/dependency/org.slf4j.slf4j-api-2.0.jar", &[provided()]);
-        jars.iter().for_each(|(path, entries)| drop(module.write(path, entries)));
+        for (path, entries) in jars {
+            module.write(path, entries);
+        }
         let libraries = if is_whole { vec![] } else { beside.clone() };
         assert_eq!(module.chosen(None), (expected.to_owned(), libraries, is_whole), "{expected}");
     }

@@ -43,7 +43,7 @@ fn find_says_what_it_looked_for() {
     let source = ("src/main/java/F.java", FUNCTION);
     let no_build_file = "looked for pom.xml or build.gradle: not found";
     let no_mention = "found pom.xml, but none of 1 source files mentions org.apache.pulsar.functions.api or \
-                      java.util.function.Function; is there a function, name its class in BP_FUNCTION_CLASS";
+                      java.util.function.Function; if there is a function, name its class in BP_FUNCTION_CLASS";
     let below = "looked for pom.xml or build.gradle in the source folder itself: not found (name its folder in \
                  BP_MAVEN_BUILT_MODULE or BP_GRADLE_BUILT_MODULE; found orders/pom.xml)";
     for (files, expected) in [
@@ -55,7 +55,10 @@ fn find_says_what_it_looked_for() {
         (&[("pom.xml", ""), source], "looked for a build file: pom.xml is empty".to_owned()),
         (&[("pom.xml", "<project/>")], "found pom.xml, but no source of Java, Kotlin, Scala or Groovy in a src folder".to_owned()),
         (&[("pom.xml", "<project/>"), ("src/main/java/F.java", "class F {}")], no_mention.to_owned()),
-        (&[("pom.xml", "<project/>"), ("src/test/java/F.java", FUNCTION)], "found pom.xml, but no source of Java, Kotlin, Scala or Groovy in a src folder".to_owned()),
+        (
+            &[("pom.xml", "<project/>"), ("src/test/java/F.java", FUNCTION)],
+            "found pom.xml, but no source of Java, Kotlin, Scala or Groovy in a src folder".to_owned(),
+        ),
         (&[("orders/pom.xml", "<project/>"), ("orders/src/main/java/F.java", FUNCTION)], below.to_owned()),
     ] {
         assert_eq!(said(files, &[]), expected, "{files:?}");

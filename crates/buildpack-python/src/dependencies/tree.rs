@@ -15,6 +15,8 @@ const OF_INSTALLER: [&str; 5] = ["INSTALLER", "REQUESTED", "direct_url.json", "u
 /// A project as it is installed (Python packaging user guide, "Recording installed projects").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Project {
+    /// The name of its `.dist-info` folder, without that.
+    pub(crate) stem: String,
     pub(crate) metadata: Metadata,
     pub(crate) tags: Vec<Tag>,
     /// Its files, relative to the tree.
@@ -40,6 +42,7 @@ pub(crate) fn projects(site: &Path) -> io::Result<Vec<Project>> {
         let text =
             |name: &str| fs_err::read(folder.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         Project {
+            stem: folder.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             metadata: Metadata::parse(&text("METADATA")),
             tags: tags_of(&text("WHEEL")),
             files: recorded_files(&text("RECORD")).collect(),
@@ -67,8 +70,11 @@ pub(crate) fn tidy(site: &Path) -> io::Result<()> {
     if has_programs {
         fs_err::remove_dir_all(site.join("bin"))?;
     }
-    for lock in [".lock", ".gitignore"] {
-        remove_if_there(&site.join(lock))?;
+    for entry in fs_err::read_dir(site)? {
+        let path = entry?.path();
+        if is_for_site_packages(&path) || [".lock", ".gitignore"].iter().any(|name| path.ends_with(name)) {
+            remove_if_there(&path)?;
+        }
     }
     for folder in information_folders(site)? {
         for name in OF_INSTALLER {
@@ -82,6 +88,12 @@ pub(crate) fn tidy(site: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// A list of more folders, which Python reads in `site-packages` alone. Projects installed as links to their source
+/// have them, with paths of this build.
+fn is_for_site_packages(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "pth")
+}
+
 fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs_err::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -93,8 +105,9 @@ fn tidy_record(record: &str, has_programs: bool) -> String {
     let is_kept = |line: &&str| {
         let path = recorded_files(line).next().unwrap_or_default();
         let is_installers = path.split_once(".dist-info/").is_some_and(|(_, name)| OF_INSTALLER.contains(&name))
-            || path.split('/').any(|part| part == "..");
-        !path.is_empty() && !is_installers && !(has_programs && path.starts_with("bin/"))
+            || path.split('/').any(|part| part == "..")
+            || (!path.contains('/') && is_for_site_packages(Path::new(&path)));
+        !(path.is_empty() || is_installers || has_programs && path.starts_with("bin/"))
     };
     let mut lines: Vec<&str> = record.lines().filter(is_kept).collect();
     lines.sort_unstable();
@@ -107,12 +120,13 @@ mod tests {
 
     fn site() -> tempfile::TempDir {
         let site = tempfile::tempdir().unwrap();
-        let record = "z/__init__.py,sha256=a,1\nbin/z,sha256=b,2\n../../bin/y,,\nz-1.dist-info/RECORD,,\n\
+        let record = "z/__init__.py,sha256=a,1\nbin/z,sha256=b,2\n_z.pth,,\n../../bin/y,,\nz-1.dist-info/RECORD,,\n\
                       z-1.dist-info/INSTALLER,sha256=c,2\nz-1.dist-info/METADATA,sha256=d,3\n";
         for (path, text) in [
             ("z/__init__.py", ""),
             ("bin/z", "#!/usr/bin/python3"),
             (".lock", ""),
+            ("_z.pth", "/build/z"),
             ("z-1.dist-info/RECORD", record),
             ("z-1.dist-info/INSTALLER", "uv"),
             ("z-1.dist-info/direct_url.json", "{\"url\": \"https://me:secret@host\"}"),
@@ -132,7 +146,7 @@ mod tests {
         tidy(site.path()).unwrap();
         let record = fs_err::read_to_string(site.path().join("z-1.dist-info/RECORD")).unwrap();
         assert_eq!(record, "z-1.dist-info/METADATA,sha256=d,3\nz-1.dist-info/RECORD,,\nz/__init__.py,sha256=a,1\n");
-        for gone in ["bin", ".lock", "z-1.dist-info/INSTALLER", "z-1.dist-info/direct_url.json"] {
+        for gone in ["bin", ".lock", "_z.pth", "z-1.dist-info/INSTALLER", "z-1.dist-info/direct_url.json"] {
             assert!(!site.path().join(gone).exists(), "{gone}");
         }
         tidy(site.path()).unwrap();
@@ -151,7 +165,7 @@ mod tests {
         let site = site();
         let found = projects(site.path()).unwrap();
         let [project] = found.as_slice() else { panic!("{found:?}") };
-        assert_eq!((project.to_string().as_str(), project.is_compiled_here(), project.files.len()), ("z 1", true, 6));
+        assert_eq!((project.to_string().as_str(), project.is_compiled_here(), project.files.len()), ("z 1", true, 7));
         assert_eq!(project.metadata.requires.first().map(|requirement| requirement.name.as_str()), Some("grpcio"));
     }
 }

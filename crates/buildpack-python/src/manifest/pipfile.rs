@@ -74,6 +74,6 @@ fn line(name: &str, package: &Package) -> Result<String, ManifestError> {
         }
     };
     let marker = package.markers.as_ref().map(|marker| format!(" ; {marker}")).unwrap_or_default();
-    let hashes: String = package.hashes.iter().map(|hash| format!(" --hash={hash}")).collect();
-    Ok(format!("{pinned}{marker}{hashes}"))
+    let hashes: Vec<&str> = package.hashes.iter().flat_map(|hash| [" --hash=", hash]).collect();
+    Ok(format!("{pinned}{marker}{}", hashes.concat()))
 }

@@ -77,8 +77,8 @@ fn constraint(package: &Package, count: usize) -> Result<String, ManifestError> 
     }
     // A marker matters only where it tells versions apart.
     let marker = marker.filter(|_| count > 1).map(|marker| format!(" ; {marker}")).unwrap_or_default();
-    let hashes: String = package.files.iter().map(|file| format!(" --hash={}", file.hash)).collect();
-    Ok(format!("{}=={}{marker}{hashes}", package.name, package.version))
+    let hashes: Vec<&str> = package.files.iter().flat_map(|file| [" --hash=", &file.hash]).collect();
+    Ok(format!("{}=={}{marker}{}", package.name, package.version, hashes.concat()))
 }
 
 fn elsewhere(package: &Package, source: &Source) -> Result<String, ManifestError> {

@@ -77,5 +77,5 @@ fn is_local(line: &str) -> bool {
         || line.starts_with("--editable")
         || line.contains("file:")
         || (line.contains('/') && !line.contains("://") && !line.starts_with('-'))
-        || line.ends_with(".whl")
+        || Path::new(line).extension().is_some_and(|ending| ending == "whl")
 }

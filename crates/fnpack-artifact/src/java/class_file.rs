@@ -11,16 +11,14 @@ use noak::reader::{Class, Method};
 const MAJOR_BEFORE_FIRST: u16 = 44;
 
 /// A class, with names as class files write them: `java/lang/String`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ClassFile {
     pub(super) name: String,
     pub(super) super_class: Option<String>,
     pub(super) interfaces: Vec<String>,
     /// Of generic classes and heirs of such.
     pub(super) signature: Option<String>,
-    pub(super) is_public: bool,
-    pub(super) is_abstract: bool,
-    pub(super) is_interface: bool,
+    flags: AccessFlags,
     /// A public one without parameters.
     pub(super) has_constructor: bool,
 }
@@ -30,7 +28,6 @@ impl ClassFile {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
         let class = Class::new(bytes)?;
         let pool = class.pool();
-        let flags = class.access_flags();
         let name_of = |index: cpool::Index<cpool::Class<'_>>| pool.retrieve(index).map(|class| text(class.name));
         let signature = class.attributes().find_attribute::<Signature<'_>>(pool)?;
         Ok(Self {
@@ -38,16 +35,26 @@ impl ClassFile {
             super_class: class.super_class().map(name_of).transpose()?,
             interfaces: class.interfaces().iter().map(|index| name_of(index?)).collect::<Result<_, _>>()?,
             signature: signature.map(|found| pool.retrieve(found.signature()).map(text)).transpose()?,
-            is_public: flags.contains(AccessFlags::PUBLIC),
-            is_abstract: flags.contains(AccessFlags::ABSTRACT),
-            is_interface: flags.contains(AccessFlags::INTERFACE),
+            flags: class.access_flags(),
             has_constructor: has_constructor(&class, pool)?,
         })
+    }
+
+    pub(super) fn is_public(&self) -> bool {
+        self.flags.contains(AccessFlags::PUBLIC)
+    }
+
+    pub(super) fn is_abstract(&self) -> bool {
+        self.flags.contains(AccessFlags::ABSTRACT)
+    }
+
+    pub(super) fn is_interface(&self) -> bool {
+        self.flags.contains(AccessFlags::INTERFACE)
     }
 }
 
 fn has_constructor(class: &Class<'_>, pool: &ConstantPool<'_>) -> Result<bool, DecodeError> {
-    for method in class.methods().iter() {
+    for method in &class.methods() {
         if is_constructor(&method?, pool)? {
             return Ok(true);
         }
@@ -85,9 +92,7 @@ mod tests {
             super_class: Some("java/lang/Object".into()),
             interfaces: vec!["java/util/function/Function".into()],
             signature: Some("Ljava/lang/Object;".into()),
-            is_public: true,
-            is_abstract: false,
-            is_interface: false,
+            flags: AccessFlags::PUBLIC,
             has_constructor: true,
         };
         assert_eq!(ClassFile::parse(&class.bytes()).unwrap(), expected);

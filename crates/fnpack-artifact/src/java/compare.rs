@@ -26,7 +26,7 @@ pub fn is_union(whole: &Path, parts: &[PathBuf]) -> Result<bool, JarError> {
 pub fn bundles(jar: &Path, libraries: &[PathBuf]) -> Result<bool, JarError> {
     let own = contents(jar)?;
     for library in libraries {
-        if contents(library)?.keys().any(|name| name.ends_with(".class") && own.contains_key(name)) {
+        if contents(library)?.keys().any(|name| name.strip_suffix(".class").is_some() && own.contains_key(name)) {
             return Ok(true);
         }
     }

@@ -129,7 +129,9 @@ mod tests {
 
     fn walk(sources: &[ClassSource]) -> Ancestry {
         let mut classes = Classes::default();
-        sources.iter().for_each(|source| classes.add(ClassFile::parse(&source.bytes()).unwrap()));
+        for source in sources {
+            classes.add(ClassFile::parse(&source.bytes()).unwrap());
+        }
         classes.ancestry(classes.get("F").unwrap())
     }
 

@@ -66,8 +66,12 @@ impl Unusable {
     /// The class that it is said of.
     pub fn class(&self) -> &str {
         match self {
-            Self::Absent(name) | Self::NotPublic(name) | Self::IsInterface(name) | Self::Abstract(name) | Self::NoConstructor(name) => name,
-            Self::WrongInterface { name, .. } => name,
+            Self::Absent(name)
+            | Self::NotPublic(name)
+            | Self::IsInterface(name)
+            | Self::Abstract(name)
+            | Self::NoConstructor(name)
+            | Self::WrongInterface { name, .. } => name,
         }
     }
 }
@@ -113,9 +117,10 @@ impl JavaArchive {
 
     fn add<R: Read + Seek>(&mut self, archive: &mut Archive<R>, is_own: bool) -> Result<(), JarError> {
         let entries: Vec<Entry> = archive.entries().iter().filter(|entry| is_class(&entry.name)).cloned().collect();
+        let mut levels = Vec::new();
         for entry in entries {
             let bytes = archive.read(&entry, CLASS_LIMIT)?;
-            self.count_level(class_file::java_release(&bytes), &entry.name);
+            levels.extend(class_file::java_release(&bytes).map(|release| (release, class_name(&entry.name))));
             // What no Java could load cannot be a function either, nor what is not where its name says.
             let Some(class) = ClassFile::parse(&bytes).ok().filter(|class| is_place_of(&entry.name, &class.name)) else { continue };
             if is_own {
@@ -124,14 +129,11 @@ impl JavaArchive {
             }
             self.classes.add(class);
         }
-        Ok(())
-    }
-
-    fn count_level(&mut self, release: Option<u16>, entry: &str) {
-        let is_newer = |release: &u16| self.newest.as_ref().is_none_or(|(newest, _)| newest < release);
-        if let Some(release) = release.filter(is_newer) {
-            self.newest = Some((release, entry.trim_end_matches(".class").replace('/', ".")));
+        let level = level(levels, is_own);
+        if self.newest.as_ref().map(|(release, _)| *release) < level.as_ref().map(|(release, _)| *release) {
+            self.newest = level;
         }
+        Ok(())
     }
 
     /// The jars in a NAR, where its own classes may be too.
@@ -175,10 +177,10 @@ impl JavaArchive {
             return Err(Unusable::WrongInterface { name: dotted, absent: ancestry.absent });
         };
         match class {
-            ClassFile { is_interface: true, .. } => Err(Unusable::IsInterface(dotted)),
-            ClassFile { is_abstract: true, .. } => Err(Unusable::Abstract(dotted)),
-            ClassFile { is_public: false, .. } => Err(Unusable::NotPublic(dotted)),
-            ClassFile { has_constructor: false, .. } => Err(Unusable::NoConstructor(dotted)),
+            class if class.is_interface() => Err(Unusable::IsInterface(dotted)),
+            class if class.is_abstract() => Err(Unusable::Abstract(dotted)),
+            class if !class.is_public() => Err(Unusable::NotPublic(dotted)),
+            class if !class.has_constructor => Err(Unusable::NoConstructor(dotted)),
             _ => Ok(FunctionClass {
                 name: dotted,
                 interface: found.interface,
@@ -194,8 +196,8 @@ impl JavaArchive {
         self.own.len()
     }
 
-    /// The Java feature release that its highest class file needs, those of its libraries too. What newer Javas find
-    /// in a multi-release jar is not counted.
+    /// The Java feature release that its highest class file needs, or most of those of a library. What newer Javas
+    /// find in a multi-release jar is not counted.
     pub fn java_release(&self) -> Option<u16> {
         self.newest.as_ref().map(|(release, _)| *release)
     }
@@ -231,7 +233,21 @@ impl JavaArchive {
 
 /// Module descriptors have the level of the module system, not of the code.
 fn is_class(name: &str) -> bool {
-    name.ends_with(".class") && !name.starts_with("META-INF/versions/") && !name.ends_with("module-info.class")
+    name.strip_suffix(".class").is_some_and(|class| !class.starts_with("META-INF/versions/") && !class.ends_with("module-info"))
+}
+
+fn class_name(entry: &str) -> String {
+    entry.trim_end_matches(".class").replace('/', ".")
+}
+
+/// The level that a jar needs, with a class of it. Of a function, all classes count. Libraries may have a few for
+/// newer Javas, which they load only there: nine of ten of theirs count.
+fn level(mut levels: Vec<(u16, String)>, is_own: bool) -> Option<(u16, String)> {
+    levels.sort_by_key(|(release, _)| *release);
+    let last = levels.len().checked_sub(1)?;
+    let place = if is_own { last } else { last - levels.len() / 10 };
+    let release = levels.get(place)?.0;
+    levels.into_iter().find(|(found, _)| *found == release)
 }
 
 /// Loaders look nowhere else; jars that start by themselves keep classes in a folder.

@@ -56,7 +56,9 @@ impl Manifest {
         }
         text.push_str("\r\n");
         for section in &self.sections {
-            section.iter().for_each(|(name, value)| add_line(&mut text, name, value));
+            for (name, value) in section {
+                add_line(&mut text, name, value);
+            }
             text.push_str("\r\n");
         }
         text.into_bytes()

@@ -1,4 +1,4 @@
-//! NARs: jars that carry other jars (Apache NiFi's archive format, as Pulsar takes it).
+//! NARs: jars that carry other jars (the archive format of Apache `NiFi`, as Pulsar takes it).
 
 use std::io::{Read, Seek};
 
@@ -27,7 +27,7 @@ pub(super) fn read<R: Read + Seek>(archive: &mut Archive<R>) -> Result<Option<Na
 }
 
 pub(super) fn is_bundled_jar(entry: &str) -> bool {
-    entry.starts_with(BUNDLED) && entry.ends_with(".jar")
+    entry.strip_suffix(".jar").is_some_and(|name| name.starts_with(BUNDLED))
 }
 
 /// One plain value of the document's top level; the description has nothing else.

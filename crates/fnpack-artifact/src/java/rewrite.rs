@@ -194,8 +194,11 @@ fn is_in_every_jar(name: &str) -> bool {
     ["LICENSE", "NOTICE", "DEPENDENCIES", "maven/"].iter().any(|start| file.to_ascii_uppercase().starts_with(&start.to_ascii_uppercase()))
 }
 
+/// Adds what a further jar has to the text so far.
+type Merge = fn(&mut Vec<u8>, &[u8]);
+
 /// How an entry is joined with what earlier jars have of it, if it is one of those that are.
-fn merged_text(entry: &Entry) -> Option<fn(&mut Vec<u8>, &[u8])> {
+fn merged_text(entry: &Entry) -> Option<Merge> {
     if entry.is_folder {
         None
     } else if entry.name.strip_prefix(SERVICES).is_some_and(|service| !service.contains('/')) {

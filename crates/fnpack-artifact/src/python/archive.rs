@@ -18,8 +18,8 @@ use crate::facts::{Facts, Language};
 /// More entries than a function with large dependencies has.
 const ENTRY_LIMIT: usize = 100_000;
 
-/// How much of an archive's own sources is read in all.
-const SOURCES_LIMIT: u64 = 256 << 20;
+/// How much of an archive's files is read in all; what is packed well is larger than it looks.
+const READ_LIMIT: u64 = 64 << 20;
 
 /// Why a file is no function package.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +159,8 @@ struct Archive {
     path: String,
     zip: ZipArchive<File>,
     names: Vec<String>,
+    /// How much may still be read.
+    left: u64,
 }
 
 impl Archive {
@@ -173,7 +175,7 @@ impl Archive {
         let names = names.map_err(|source| ArtifactError::Archive { path: path_text.clone(), source })?;
         match names.iter().find(|name| !stays_inside(name)) {
             Some(entry) => Err(ArtifactError::Outside { path: path_text, entry: entry.clone() }),
-            None => Ok(Self { path: path_text, zip, names }),
+            None => Ok(Self { path: path_text, zip, names, left: READ_LIMIT }),
         }
     }
 
@@ -189,7 +191,7 @@ impl Archive {
         }
         let mut package = Package::default();
         package.layout.has_requirements = inside.iter().any(|name| name == "requirements.txt");
-        for name in inside.iter().filter_map(|name| name.strip_prefix("deps/")).filter(|name| name.ends_with(".whl")) {
+        for name in inside.iter().filter_map(|name| name.strip_prefix("deps/")).filter(|name| is_wheel(name)) {
             let wheel: WheelName = name.parse().map_err(|source| ArtifactError::Dependency { path: self.path.clone(), source })?;
             package.layout.needs.add(&wheel.tags);
             package.layout.wheels.push(name.to_owned());
@@ -213,16 +215,14 @@ impl Archive {
     fn read_sources(&mut self, root: &str, package: &mut Package) -> Result<(), ArtifactError> {
         let mut installed = BTreeSet::new();
         for name in self.below(root, ".dist-info/RECORD") {
-            let record = self.read(&name, FILE_LIMIT)?;
+            let record = self.read(&name)?;
             installed.extend(recorded_files(&String::from_utf8_lossy(&record)).map(|file| format!("{root}{file}")));
         }
         for name in self.below(root, ".dist-info/WHEEL") {
-            package.layout.needs.add(&tags_of(&String::from_utf8_lossy(&self.read(&name, FILE_LIMIT)?)));
+            package.layout.needs.add(&tags_of(&String::from_utf8_lossy(&self.read(&name)?)));
         }
-        let mut left = SOURCES_LIMIT;
         for name in self.below(root, ".py").into_iter().filter(|name| !installed.contains(name)) {
-            let bytes = self.read(&name, FILE_LIMIT.min(left))?;
-            left = left.saturating_sub(bytes.len() as u64);
+            let bytes = self.read(&name)?;
             package.search.add(name.strip_prefix(root).unwrap_or(&name), &bytes);
         }
         Ok(())
@@ -234,13 +234,19 @@ impl Archive {
         names
     }
 
-    fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, ArtifactError> {
+    fn read(&mut self, name: &str) -> Result<Vec<u8>, ArtifactError> {
         let entry = self.zip.by_name(name).map_err(|source| ArtifactError::Archive { path: self.path.clone(), source })?;
         let mut bytes = Vec::new();
-        let read = entry.take(limit).read_to_end(&mut bytes);
+        let read = entry.take(FILE_LIMIT.min(self.left)).read_to_end(&mut bytes);
         read.map_err(|source| ArtifactError::Read { path: format!("{}!{name}", self.path), source })?;
+        self.left = self.left.saturating_sub(bytes.len() as u64);
         Ok(bytes)
     }
+}
+
+/// As the instance tells them.
+fn is_wheel(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending == "whl")
 }
 
 fn stays_inside(name: &str) -> bool {

@@ -94,17 +94,17 @@ fn is_left_out(name: &str, is_folder: bool, is_top: bool) -> bool {
     let stem = name.split('.').next().unwrap_or_default();
     let about_project = is_top
         && (AT_TOP.contains(&name)
-            || AT_TOP.contains(&stem) && !is_folder && !name.ends_with(".py")
+            || AT_TOP.contains(&stem) && !is_folder && !is_source(Path::new(name))
             || !is_folder && (is_requirements(name) || ENDINGS_AT_TOP.iter().any(|ending| name.ends_with(ending))));
     anywhere || about_project
 }
 
 fn is_test(name: &str) -> bool {
-    name.starts_with("test_") && name.ends_with(".py")
+    name.starts_with("test_") && is_source(Path::new(name))
 }
 
 fn is_requirements(name: &str) -> bool {
-    name.starts_with("requirements") && (name.ends_with(".txt") || name.ends_with(".in"))
+    name.starts_with("requirements") && [".txt", ".in"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// Whether a file is a Python source.

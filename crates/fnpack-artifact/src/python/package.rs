@@ -1,8 +1,8 @@
-//! Writing a Python function package: a zip whose bytes depend on nothing but its content.
+//! Writing a Python function package, and wheels for it: zips whose bytes depend on nothing but their content.
 
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use fs_err::File;
 use zip::result::ZipError;
@@ -48,22 +48,37 @@ pub fn zip_package(base: &str, folder: &Path, out: impl Write + Seek) -> Result<
     }
     let mut writer = ZipWriter::new(out);
     for file in files(folder)? {
-        add(&mut writer, base, folder, &file)?;
+        add(&mut writer, &format!("{base}/{}", file.display()), &folder.join(&file))?;
     }
     writer.finish().map(drop).map_err(|source| PackageError::Zip { entry: base.to_owned(), source })
 }
 
-fn add(writer: &mut ZipWriter<impl Write + Seek>, base: &str, folder: &Path, file: &Path) -> Result<(), PackageError> {
-    let path = folder.join(file);
-    let unreadable = |source| PackageError::File { path: path.clone(), source };
-    let entry = format!("{base}/{}", file.display());
-    let mut opened = File::open(&path).map_err(unreadable)?;
+/// Packs an installed project as a wheel again. `files` are those of its `RECORD`, relative to the folder that it is
+/// installed in.
+pub fn pack_wheel(site: &Path, files: &[String], out: impl Write + Seek) -> Result<(), PackageError> {
+    let mut writer = ZipWriter::new(out);
+    let mut files: Vec<&String> = files.iter().collect();
+    files.sort_unstable();
+    files.dedup();
+    for file in files {
+        if Path::new(file).components().any(|component| !matches!(component, Component::Normal(_))) {
+            let reason = io::Error::new(io::ErrorKind::InvalidInput, "it is not in the folder of the project");
+            return Err(PackageError::File { path: file.into(), source: reason });
+        }
+        add(&mut writer, file, &site.join(file))?;
+    }
+    writer.finish().map(drop).map_err(|source| PackageError::Zip { entry: site.display().to_string(), source })
+}
+
+fn add(writer: &mut ZipWriter<impl Write + Seek>, entry: &str, path: &Path) -> Result<(), PackageError> {
+    let unreadable = |source| PackageError::File { path: path.to_owned(), source };
+    let mut opened = File::open(path).map_err(unreadable)?;
     let is_program = opened.metadata().map_err(unreadable)?.permissions().mode() & 0o111 != 0;
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .last_modified_time(DateTime::default())
         .unix_permissions(if is_program { 0o755 } else { 0o644 });
-    writer.start_file(&entry, options).map_err(|source| PackageError::Zip { entry, source })?;
+    writer.start_file(entry, options).map_err(|source| PackageError::Zip { entry: entry.to_owned(), source })?;
     io::copy(&mut opened, writer).map_err(unreadable)?;
     Ok(())
 }
@@ -147,6 +162,23 @@ mod tests {
         let path = folder.path().join("orders.zip");
         fs_err::write(&path, packed("orders", folder.path()).unwrap()).unwrap();
         assert_eq!(crate::python::facts(&path, None).unwrap().class_name.as_deref(), Some("exclaim"));
+    }
+
+    #[test]
+    fn pack_wheel_takes_the_files_of_the_record() {
+        let site = folder(&["a/__init__.py", "a-1.dist-info/RECORD", "b.py"]);
+        let record = ["a/__init__.py", "a-1.dist-info/RECORD"].map(str::to_owned);
+        let mut out = Cursor::new(Vec::new());
+        pack_wheel(site.path(), &record, &mut out).unwrap();
+        let archive = ZipArchive::new(out).unwrap();
+        let names: Vec<_> = archive.file_names().map(Result::unwrap).collect();
+        assert_eq!(names, ["a-1.dist-info/RECORD", "a/__init__.py"]);
+        for file in ["../b.py", "/etc/passwd", "absent.py"] {
+            assert!(
+                matches!(pack_wheel(site.path(), &[file.to_owned()], Cursor::new(Vec::new())), Err(PackageError::File { .. })),
+                "{file}"
+            );
+        }
     }
 
     #[test]

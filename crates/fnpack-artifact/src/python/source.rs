@@ -342,7 +342,7 @@ impl<'tree, 'text> Module<'tree, 'text> {
                 Parameter::Optional if !only_by_name => most = most.map(|most| most + 1),
                 Parameter::Rest => (most, only_by_name) = (None, true),
                 Parameter::OnlyByNameFromHere => only_by_name = true,
-                Parameter::Optional | Parameter::NoParameter => {}
+                Parameter::Optional | Parameter::Other => {}
             }
         }
         required <= count && most.is_none_or(|most| count <= most)
@@ -352,14 +352,14 @@ impl<'tree, 'text> Module<'tree, 'text> {
         match node.kind() {
             "identifier" | "tuple_pattern" => Parameter::Required,
             "typed_parameter" => match self.text(node) {
-                text if text.starts_with("**") => Parameter::NoParameter,
+                text if text.starts_with("**") => Parameter::Other,
                 text if text.starts_with('*') => Parameter::Rest,
                 _ => Parameter::Required,
             },
             "default_parameter" | "typed_default_parameter" => Parameter::Optional,
             "list_splat_pattern" => Parameter::Rest,
             "keyword_separator" => Parameter::OnlyByNameFromHere,
-            _ => Parameter::NoParameter,
+            _ => Parameter::Other,
         }
     }
 }
@@ -376,7 +376,7 @@ enum Parameter {
     Optional,
     Rest,
     OnlyByNameFromHere,
-    NoParameter,
+    Other,
 }
 
 fn is_asynchronous(function: Node<'_>) -> bool {

@@ -169,6 +169,21 @@ impl Tag {
         all.take(TAG_LIMIT).collect()
     }
 
+    /// The file name of a wheel with these tags. `stem` is its project and version, as in the name of its
+    /// `.dist-info` folder.
+    pub fn file_name(stem: &str, tags: &[Self]) -> String {
+        let set = |part: fn(&Self) -> &str| {
+            let mut parts: Vec<&str> = Vec::new();
+            for part in tags.iter().map(part) {
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+            parts.join(".")
+        };
+        format!("{stem}-{}-{}-{}.whl", set(|tag| &tag.python), set(|tag| &tag.abi), set(|tag| &tag.platform))
+    }
+
     /// Whether it runs on any Linux with a fitting Python.
     fn is_pure(&self) -> bool {
         self.platform == "any"

@@ -168,8 +168,8 @@ fn unpack_wheel(wheel: &Path, app: &Root, limits: &mut Limits) -> Result<(), Pla
 }
 
 fn wheel_place(path: &Path) -> Option<PathBuf> {
-    let top = path.iter().next()?.to_str()?;
-    if !top.ends_with(".data") {
+    let top = Path::new(path.iter().next()?);
+    if top.extension().is_none_or(|ending| ending != "data") {
         return Some(path.to_owned());
     }
     let kind = path.iter().nth(1)?.to_str()?;

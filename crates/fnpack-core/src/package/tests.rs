@@ -9,6 +9,7 @@ use super::*;
 use crate::root::Root;
 
 const MODULE: &str = "def process(input):\n    return input\n";
+const CLASS: &str = "class Orders:\n    def process(self, input, context):\n        return input\n";
 
 /// A folder with files, and the name of one to look at.
 struct Folder(tempfile::TempDir);
@@ -73,7 +74,7 @@ fn wheel(files: &[(&str, &str)]) -> Vec<u8> {
 fn place_puts_each_kind_where_pulsar_finds_it() {
     let dependency = wheel(&[("dep/__init__.py", ""), ("dep-1.0.data/purelib/extra.py", ""), ("dep-1.0.data/scripts/tool", "")]);
     let package = zip_of(&[("orders/deps/dep-1.0-py3-none-any.whl", &dependency), ("orders/src/orders.py", MODULE.as_bytes())]);
-    let own = wheel(&[("shop/__init__.py", ""), ("shop/orders.py", MODULE)]);
+    let own = wheel(&[("shop/__init__.py", ""), ("shop/orders.py", CLASS)]);
     let folder = Folder::new(&[
         ("orders.py", MODULE.as_bytes()),
         ("orders.zip", &package),

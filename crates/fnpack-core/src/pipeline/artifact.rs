@@ -101,11 +101,12 @@ pub fn build_artifact(bench: &Workbench<'_>, options: &ArtifactImage<'_>) -> Res
 }
 
 fn require_launcher(options: &ArtifactImage<'_>, run_image: &Image) -> Result<(), PipelineError> {
-    let (own, wanted) = (options.launcher.target.clone(), run_image.target());
+    let (own, wanted) = (&options.launcher.target, run_image.target());
     if own.os == wanted.os && own.arch == wanted.arch {
         return Ok(());
     }
-    Err(PipelineError::LauncherTarget { own, run_image: options.run_image.familiar(), wanted })
+    let run_image = options.run_image.familiar();
+    Err(PipelineError::LauncherTarget { own: own.to_string(), run_image, wanted: wanted.to_string() })
 }
 
 /// What the buildpack of the language would have said.

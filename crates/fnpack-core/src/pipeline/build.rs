@@ -92,6 +92,10 @@ pub struct Timings {
 /// Builds a function image and puts it into the store.
 pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, PipelineError> {
     let mut finished = Finished::of(bench, options)?;
+    if let Some(function) = finished.facts() {
+        let flow = &finished.flow;
+        flow.runner.require_fit(&function, &options.name, &flow.run_image.reference)?;
+    }
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
     let exported = finished.flow.export(&finished.context.places.layers, &finished.built)?;
@@ -136,12 +140,22 @@ impl<'a> Finished<'a> {
 
         let building = flow.site.building(bench, options, &flow.builder, layers.path())?;
         let built = build::build(&context, &detected.group, &detected.plan, building.as_ref(), &mut ReportedOutput(bench.report))?;
-        if let Some(function) = facts(&built) {
-            flow.runner.require_fit(&function, &options.name, &flow.run_image.reference)?;
-        }
         let timings = Timings { detect: detecting.busy(), build: building.busy() };
         let findings = check::without_launcher(&built, &context.places.layers.root)?;
         Ok(Self { flow, context, layers, cache, keys, timings, findings, built })
+    }
+
+    /// What the buildpacks say of the function; later labels win.
+    pub(super) fn facts(&self) -> Option<Facts> {
+        let labels = &self.built.labels;
+        Facts::from_labels(|key| labels.iter().rev().find(|label| label.key == key).map(|label| label.value.as_str()))
+    }
+
+    /// Why the function would not run on the run image, each in a sentence.
+    pub(super) fn misfits(&self) -> Vec<String> {
+        let run_image = self.flow.run_image.reference.familiar();
+        let misfits = self.facts().map(|function| self.flow.runner.fits(&function)).unwrap_or_default();
+        misfits.iter().map(|misfit| format!("the function would not run on `{run_image}`: {misfit}")).collect()
     }
 
     /// The application folder as the buildpacks left it.
@@ -179,7 +193,7 @@ impl<'a> Flow<'a> {
         let runner = match &options.builder {
             BuilderChoice::Image(_) => bench.runner_facts(&run_image.image)?,
             // Nothing can be mounted where there is no sandbox.
-            BuilderChoice::Folder(_) => bench.runner_facts_at_hand(&run_image.image),
+            BuilderChoice::Folder(_) => bench.runner_facts_without_mounts(&run_image.image),
         };
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
         let site = Site::prepare(bench, options, &builder, &runner)?;
@@ -224,12 +238,10 @@ impl<'a> Flow<'a> {
         let app_dir = &self.options.app_dir;
         let program = self.builder.launcher()?;
         let run_image = &self.run_image;
-        // A run image that says nothing of itself is described in the function image, for later rebases.
-        let described = self.runner.written_to(&run_image.image);
         let reference = run_image.reference.with_digest(run_image.image.digest()).to_string();
         let input = ExportInput {
             platform_api: self.builder.api,
-            run_image: RunImage { image: &described, extended: None, reference: &reference, names: run_image.names.clone() },
+            run_image: RunImage { image: &run_image.image, extended: None, reference: &reference, names: run_image.names.clone() },
             previous: self.previous.as_ref(),
             built,
             layers: Folder { root: &layers.root, at: Path::new(LAYERS), parents: Vec::new() },
@@ -258,11 +270,6 @@ impl Made {
         let added = exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New).count();
         Self { reused: exported.layers.len() - added, added, image: exported.image, timings, findings }
     }
-}
-
-/// What the buildpacks say of the function; later labels win.
-pub(super) fn facts(built: &Built) -> Option<Facts> {
-    Facts::from_labels(|key| built.labels.iter().rev().find(|label| label.key == key).map(|label| label.value.as_str()))
 }
 
 /// The diff ID of a buildpack's layer, if it is in the image.

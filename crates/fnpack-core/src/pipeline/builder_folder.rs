@@ -5,20 +5,24 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::builder::labels::{BuilderMetadata, LifecycleMetadata, ModuleLayers, RunImage, System};
-use crate::builder::{BuilderDescription, DescriptionError, User};
+use crate::builder::labels::{self, BuilderMetadata, LifecycleMetadata, ModuleLayer, ModuleLayers, RunImage, System};
+use crate::builder::{BuilderDescription, BuildpackToml, BuildpackTomlError, DescriptionError, Distro, User};
+use crate::digest::DiffId;
+use crate::image::Image;
 use crate::lifecycle::environment::Variables;
 use crate::lifecycle::files::{FileError, Source, TomlError, descriptor, order, run, stack};
+use crate::lifecycle::target::distro_of_os_release;
 use crate::reference::Reference;
-use crate::root::Root;
+use crate::root::{Root, RootError};
 use crate::target::Target;
 
 const ORDER: &str = "cnb/order.toml";
-const BUILDPACKS: &str = "cnb/buildpacks";
+pub(super) const BUILDPACKS: &str = "cnb/buildpacks";
 const LAUNCHER: &str = "cnb/lifecycle/launcher";
 const DESCRIPTOR: &str = "cnb/lifecycle/lifecycle.toml";
 const RUN: &str = "cnb/run.toml";
 const STACK: &str = "cnb/stack.toml";
+const LARGEST_OS_RELEASE: u64 = 64 << 10;
 
 /// Where the builder of a build is. It decides how the build's commands are run.
 #[derive(Debug, Clone)]
@@ -61,6 +65,12 @@ pub enum BuilderFolderError {
     /// A file is not what its specification asks for.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A buildpack in it cannot be read.
+    #[error(transparent)]
+    Buildpack(#[from] BuildpackTomlError),
+    /// Its folders cannot be read.
+    #[error(transparent)]
+    Folder(#[from] RootError),
     /// It does not say who owns what is built.
     #[error(transparent)]
     User(#[from] DescriptionError),
@@ -129,12 +139,22 @@ impl BuilderFolder {
         Ok(BuilderDescription {
             metadata: BuilderMetadata { lifecycle, images: self.run_images(root)?, ..BuilderMetadata::default() },
             order,
-            buildpacks: ModuleLayers::default(),
+            buildpacks: modules(root)?,
             system: System::default(),
             user: User::of_variables(variable, self.name())?,
             stack_id: variable("CNB_STACK_ID").map(str::to_owned),
             target: Target::of_this_program(),
-            distro: None,
+            distro: distro(root),
+        })
+    }
+
+    /// An image that says the same of itself, for checks against a builder image.
+    pub(super) fn stand_in(&self, description: &BuilderDescription) -> Image {
+        let distro = description.distro.clone().unwrap_or_default();
+        let stack = description.stack_id.clone().unwrap_or_default();
+        Image::empty(&description.target).with_config(|config| {
+            let labels = [(labels::DISTRO_NAME, distro.name), (labels::DISTRO_VERSION, distro.version), (labels::STACK_ID, stack)];
+            config.config.labels.extend(labels.into_iter().map(|(key, value)| (key.to_owned(), value)));
         })
     }
 
@@ -157,6 +177,41 @@ impl BuilderFolder {
 
     fn file<T>(&self, root: &Root, file: &str, parse: impl FnOnce(&str) -> Result<T, TomlError>) -> Result<Option<T>, FileError> {
         Source { root, path: file.into(), shown: self.root.join(file) }.read_if_present(parse)
+    }
+}
+
+fn distro(root: &Root) -> Option<Distro> {
+    distro_of_os_release(&root.read_to_string("etc/os-release", LARGEST_OS_RELEASE).ok()?)
+}
+
+/// The buildpacks by id and version.
+fn modules(root: &Root) -> Result<ModuleLayers, BuilderFolderError> {
+    let mut modules = ModuleLayers::new();
+    if !root.is_dir(BUILDPACKS) {
+        return Ok(modules);
+    }
+    for id in root.read_dir(BUILDPACKS)? {
+        let folder = Path::new(BUILDPACKS).join(id.name);
+        for version in root.read_dir(&folder)? {
+            let path = folder.join(version.name);
+            let buildpack = BuildpackToml::read(&root.sub(&path)?, &path.display().to_string())?;
+            let (module, layer) = (buildpack.module(), layer(buildpack));
+            modules.entry(module.id).or_default().insert(module.version, layer);
+        }
+    }
+    Ok(modules)
+}
+
+/// What a label would say, less the layer: there is none.
+fn layer(buildpack: BuildpackToml) -> ModuleLayer {
+    ModuleLayer {
+        api: buildpack.api,
+        stacks: buildpack.stacks,
+        targets: buildpack.targets,
+        order: buildpack.order,
+        layer_diff_id: DiffId::of(""),
+        homepage: buildpack.homepage.unwrap_or_default(),
+        name: buildpack.name.unwrap_or_default(),
     }
 }
 

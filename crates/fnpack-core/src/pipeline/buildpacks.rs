@@ -105,7 +105,9 @@ pub(super) struct ChosenBuildpacks {
 
 /// The builder in which they are to run.
 pub(super) struct Host<'a> {
-    pub(super) name: &'a Reference,
+    pub(super) name: &'a str,
+    /// Whether the folder of the further buildpacks lies over it, as a layer of an overlay.
+    pub(super) is_overlaid: bool,
     pub(super) image: &'a Image,
     pub(super) description: &'a BuilderDescription,
 }
@@ -150,9 +152,11 @@ impl ChosenBuildpacks {
         let warnings = check(module, host)?;
         builder::place_module(module, root)?;
         if host.description.buildpack(&id).is_some() {
-            hide_below(root, &id, bench.xattr)?;
+            if host.is_overlaid {
+                hide_below(root, &id, bench.xattr)?;
+            }
             self.replaces = true;
-            let (name, location) = (host.name.familiar(), &module.location);
+            let (name, location) = (host.name, &module.location);
             bench.report.warning(&format!("buildpack `{id}` of `{name}` gives way to that of `{location}` in this build"));
         }
         for warning in warnings {
@@ -220,7 +224,7 @@ impl Gathering<'_> {
         if let Some(found) = description.resolve(module) {
             return Ok(found);
         }
-        let (module, builder, present) = (module.clone(), self.host.name.familiar(), description.modules());
+        let (module, builder, present) = (module.clone(), self.host.name.to_owned(), description.modules());
         let versions: Vec<ModuleId> = present.iter().filter(|known| known.id == module.id).cloned().collect();
         if module.version.is_empty() && versions.len() > 1 {
             return Err(ChoiceError::Ambiguous { module, builder, present: versions });
@@ -242,7 +246,7 @@ impl Gathering<'_> {
                 return Ok(Named::Image(reference));
             }
         }
-        Err(ChoiceError::Unknown { name: name.to_owned(), builder: builder.familiar(), present: description.modules() })
+        Err(ChoiceError::Unknown { name: name.to_owned(), builder: (*builder).to_owned(), present: description.modules() })
     }
 
     fn package(&self, reference: &Reference, number: usize) -> Result<(ModuleId, Vec<Module>)> {

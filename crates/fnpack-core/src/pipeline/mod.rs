@@ -112,13 +112,13 @@ pub enum PipelineError {
     Prepare(#[from] std::io::Error),
     /// It has no launcher to put into the image.
     #[error("this fnpack carries the launcher for {own}, and `{run_image}` is for {wanted}")]
-    LauncherTarget { own: Target, run_image: String, wanted: Target },
+    LauncherTarget { own: String, run_image: String, wanted: String },
     /// Its lifecycle is of another age.
     #[error("the builder `{builder}` speaks the Platform APIs {versions}, of which fnpack knows none")]
     NoCommonApi { builder: String, versions: String },
     /// Its programs would not run on the target.
     #[error("the builder is made for {own}, not for {target}")]
-    BuilderOfOtherTarget { target: Target, own: Target },
+    BuilderOfOtherTarget { target: Box<Target>, own: Box<Target> },
     /// Without namespaces nothing can be mounted, or kept from a network.
     #[error("the executor `{executor}` cannot {what}")]
     NotIsolated { executor: &'static str, what: String },

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use fnpack_sandbox::Overlay;
 
 use super::build::BuildOptions;
-use super::builder_folder::{BuilderChoice, BuilderFolder};
+use super::builder_folder::{BUILDPACKS, BuilderChoice, BuilderFolder};
 use super::buildpacks::{ChosenBuildpacks, Host};
-use super::{FindError, PipelineError, Workbench};
+use super::{FindError, PipelineError, Workbench, copies};
 use crate::builder::BuilderDescription;
 use crate::image::Image;
 use crate::lifecycle::api::PlatformApi;
@@ -32,6 +32,8 @@ pub(super) struct OpenBuilder {
     /// Its layers, unpacked; none if it is a folder of this machine.
     pub(super) snapshot: Option<Snapshot>,
     pub(super) buildpacks: ChosenBuildpacks,
+    /// Where all buildpacks of this build are, if that is not in its root file system.
+    further: Option<PathBuf>,
     /// The newest version that both its launcher and fnpack speak.
     pub(super) api: PlatformApi,
     /// The environment that its config gives.
@@ -46,7 +48,7 @@ impl OpenBuilder {
     pub(super) fn open(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Self, PipelineError> {
         match &options.builder {
             BuilderChoice::Image(name) => Self::unpack(bench, name, options),
-            BuilderChoice::Folder(folder) => Self::of_folder(folder, options),
+            BuilderChoice::Folder(folder) => Self::of_folder(bench, folder, options),
         }
     }
 
@@ -54,29 +56,33 @@ impl OpenBuilder {
         let image = bench.find(name, &options.target)?;
         let description = BuilderDescription::of(&image, &name.familiar())?;
         let api = common_api(&name.familiar(), &description)?;
-        let host = Host { name, image: &image, description: &description };
+        let host = Host { name: &name.familiar(), is_overlaid: true, image: &image, description: &description };
         let buildpacks = ChosenBuildpacks::open(bench, &options.buildpacks, &host).map_err(Box::new)?;
         let snapshot = bench.unpack(&image)?;
         let overlay = Overlay { lowers: lowers(&buildpacks, &snapshot), upper: None, xattr: bench.xattr };
         let root = Root::from_fd(overlay.view()?);
         let entries = image.config().config.env.iter().filter_map(|entry| entry.split_once('='));
         let environment = entries.map(|(name, value)| (name.into(), value.into())).collect();
-        Ok(Self { description, snapshot: Some(snapshot), buildpacks, api, environment, root, at: "/".into() })
+        Ok(Self { description, snapshot: Some(snapshot), buildpacks, further: None, api, environment, root, at: "/".into() })
     }
 
-    fn of_folder(folder: &BuilderFolder, options: &BuildOptions) -> Result<Self, PipelineError> {
+    fn of_folder(bench: &Workbench<'_>, folder: &BuilderFolder, options: &BuildOptions) -> Result<Self, PipelineError> {
         let target = &options.target;
-        if !options.buildpacks.is_default() {
-            return Err(PipelineError::NotIsolated { executor: folder.executor.name(), what: "add buildpacks to the builder".to_owned() });
-        }
         let root = Root::open(&folder.root)?;
         let description = folder.describe(&root)?;
         if (&description.target.os, &description.target.arch) != (&target.os, &target.arch) {
-            return Err(PipelineError::BuilderOfOtherTarget { target: target.clone(), own: description.target });
+            return Err(PipelineError::BuilderOfOtherTarget { target: Box::new(target.clone()), own: Box::new(description.target) });
         }
         let api = common_api(folder.name(), &description)?;
-        let buildpacks = ChosenBuildpacks::of_builder(&description);
-        Ok(Self { description, snapshot: None, buildpacks, api, environment: folder.environment.clone(), root, at: folder.root.clone() })
+        let image = folder.stand_in(&description);
+        let host = Host { name: folder.name(), is_overlaid: false, image: &image, description: &description };
+        let buildpacks = ChosenBuildpacks::open(bench, &options.buildpacks, &host).map_err(Box::new)?;
+        let further = buildpacks.folder().map(fs_err::canonicalize).transpose()?;
+        if let Some(further) = &further {
+            complete(&Root::open(further)?, &root)?;
+        }
+        let (environment, at) = (folder.environment.clone(), folder.root.clone());
+        Ok(Self { description, snapshot: None, buildpacks, further, api, environment, root, at })
     }
 
     /// The folders of its root file system, topmost first.
@@ -90,10 +96,14 @@ impl OpenBuilder {
 
     /// A folder of the builder, if it has it.
     pub(super) fn place(&self, path: &str) -> Result<Option<Place>, RootError> {
-        if !self.root.is_dir(path) {
+        let inside = path.trim_start_matches('/');
+        if let Some(further) = self.further.as_ref().filter(|_| inside == BUILDPACKS) {
+            return Ok(Some(Place { path: further.join(inside), root: Root::open(further)?.sub(inside)? }));
+        }
+        if !self.root.is_dir(inside) {
             return Ok(None);
         }
-        Ok(Some(Place { path: self.at.join(path.trim_start_matches('/')), root: self.root.sub(path)? }))
+        Ok(Some(Place { path: self.at.join(inside), root: self.root.sub(inside)? }))
     }
 
     /// The program that starts processes in the image.
@@ -112,6 +122,20 @@ impl OpenBuilder {
         let own = || distro_of_os_release(&self.root.read_to_string(Path::new("/etc/os-release"), LARGEST_OS_RELEASE).ok()?);
         RunTarget { target: runner.target.clone(), distro: runner.distro.clone().or_else(own) }
     }
+}
+
+/// Copies the builder's own buildpacks to those of this build, where nothing can lie over anything.
+fn complete(further: &Root, builder: &Root) -> Result<(), RootError> {
+    for id in builder.read_dir(BUILDPACKS)? {
+        for version in builder.read_dir(Path::new(BUILDPACKS).join(&id.name))? {
+            let path = Path::new(BUILDPACKS).join(&id.name).join(version.name);
+            if !further.is_dir(&path) {
+                further.create_dir_all(&path, 0o755)?;
+                copies::copy(builder, further, &path)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn lowers(buildpacks: &ChosenBuildpacks, snapshot: &Snapshot) -> Vec<PathBuf> {

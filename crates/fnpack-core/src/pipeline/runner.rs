@@ -6,16 +6,32 @@ use fnpack_artifact::Facts;
 use fnpack_sandbox::Overlay;
 
 use super::{PipelineError, Workbench};
-use crate::image::Image;
+use crate::image::{BlobError, Image};
+use crate::layers::apply::{ApplyError, ApplyOptions, apply};
+use crate::layers::decompress::decompress;
 use crate::reference::Reference;
 use crate::root::Root;
 use crate::runner::RunnerFacts;
+use crate::store::StoreError;
 
 const RECORDS: &str = "runner-facts";
 /// By this label an image says that it is made to build on.
 const BASE_ID: &str = "io.buildpacks.base.id";
 /// Only build images name the user of builds (CNB platform specification, "Build Image").
 const BUILD_USER: &str = "CNB_USER_ID";
+
+/// Why a run image could not be unpacked into scratch.
+#[derive(Debug, thiserror::Error)]
+enum ScratchError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    #[error("cannot uncompress a layer")]
+    Compressed(#[from] std::io::Error),
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}
 
 impl Workbench<'_> {
     /// What is known of a run image.
@@ -34,6 +50,29 @@ impl Workbench<'_> {
             Some(recorded) if !labelled.is_complete() => labelled.or(recorded),
             _ => labelled,
         }
+    }
+
+    /// All that is known of a run image where nothing can be mounted: what is not at hand is read in scratch, once.
+    pub(super) fn runner_facts_without_mounts(&self, image: &Image) -> RunnerFacts {
+        if !RunnerFacts::of_labels(image).is_complete()
+            && self.recorded_runner(image).is_none()
+            && let Err(error) = self.read_runner_in_scratch(image)
+        {
+            self.report.warning(&format!("the run image's files cannot be read, its labels must do: {error}"));
+        }
+        self.runner_facts_at_hand(image)
+    }
+
+    /// Layer upon layer in one folder: nothing of it is kept, and owners do not count.
+    fn read_runner_in_scratch(&self, image: &Image) -> Result<(), ScratchError> {
+        let scratch = self.store.scratch()?;
+        let root = scratch.root()?;
+        let options = ApplyOptions { single_id: true, ..ApplyOptions::default() };
+        for layer in image.layers() {
+            apply(decompress(layer.blob.open()?)?, &root, &options)?;
+        }
+        let facts = RunnerFacts::read(&root, image);
+        Ok(self.store.remember(RECORDS, &image.digest().hex(), &encode(&facts), &[])?)
     }
 
     fn recorded_runner(&self, image: &Image) -> Option<RunnerFacts> {

@@ -82,7 +82,7 @@ pub struct Rebased {
 
 /// Puts `image` on a new base.
 ///
-/// What is known of the new base is written into labels of the image. With `force`, objections are reported in [`Rebased::overridden`] instead of refusing. `name` is
+/// With `force`, objections are reported in [`Rebased::overridden`] instead of refusing. `name` is
 /// what messages call the image.
 pub fn rebase(name: &Reference, image: &Image, base: NewBase<'_>, force: bool) -> Result<Rebased, RebaseError> {
     let metadata = LifecycleMetadata::of(name, image)?;
@@ -95,13 +95,12 @@ pub fn rebase(name: &Reference, image: &Image, base: NewBase<'_>, force: bool) -
     if !objections.is_empty() && !force {
         return Err(RebaseError::Refused { name: name.familiar(), run_image: base.reference.familiar(), objections });
     }
-    let described = base.facts.map_or_else(|| base.image.clone(), |facts| facts.written_to(base.image));
     let layers: Vec<Layer> = base.image.layers().iter().chain(&image.layers()[cut..]).cloned().collect();
     let mut config = image.config().clone();
     adopt_system(&mut config, base.image.config());
     config.history = merged_history(image, base.image, cut);
     config.created = Some(CONSTANT_TIME.to_owned());
-    labels::replace_base_labels(&mut config.config.labels, &described.config().config.labels);
+    labels::replace_base_labels(&mut config.config.labels, &base.image.config().config.labels);
     let metadata = metadata.with_base(base, top.diff_id).encode();
     config.config.labels.insert(labels::LIFECYCLE_METADATA.to_owned(), metadata);
     let image = Image::from_parts(config, layers);

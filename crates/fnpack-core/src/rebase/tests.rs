@@ -133,3 +133,48 @@ fn images_without_a_known_base_are_refused_by_name() {
     let image = application(&base(&["a"], &[]), &["app"]);
     assert!(matches!(rebase(&name("fn"), &image, on(&base(&[], &[]), &reference), false), Err(RebaseError::EmptyBase { .. })));
 }
+
+#[test]
+fn needs_of_the_function_are_compared() {
+    const LABELS: [(&str, &str); 4] = [
+        ("io.fnpack.function.language", "python"),
+        ("io.fnpack.function.artifact", "/pulsar/function/function.py"),
+        ("io.fnpack.function.arch", "arm64"),
+        ("io.fnpack.function.libc", "musl"),
+    ];
+    let runner = |language, libc, distro| {
+        base(
+            &["b"],
+            &[
+                ("io.buildpacks.base.runner.language", language),
+                ("io.buildpacks.base.runner.libc", libc),
+                ("io.buildpacks.base.distro.name", distro),
+            ],
+        )
+    };
+    let described = |image: &Image, distro: Option<&str>| {
+        image.with_config(|config| {
+            config.config.labels.extend(LABELS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+            config.config.labels.extend(distro.map(|distro| ("io.buildpacks.base.distro.name".to_owned(), distro.to_owned())));
+        })
+    };
+    let image = application(&base(&["a"], &[]), &["app"]);
+    for (built_on, new, expected) in [
+        (None, runner("python", "musl 1.2.5", "alpine"), &[][..]),
+        (Some("alpine"), runner("go python", "musl 1.2.5", "alpine"), &[]),
+        (Some("debian"), runner("python", "musl", "alpine"), &["it was built for debian, the run image is alpine"]),
+        (
+            None,
+            runner("go", "glibc 2.41", "debian"),
+            &["it is a Python function, the run image is for Go", "it is bound to musl, the run image has glibc 2.41"],
+        ),
+    ] {
+        let verdict = Verdict::of(&described(&image, built_on), &new);
+        let texts: Vec<String> = verdict.objections.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, expected);
+    }
+    let read = RunnerFacts::of_labels(&runner("go", "musl", "alpine"));
+    let (silent, reference) = (base(&["b"], &[]), name("stack/run:next"));
+    let silent = NewBase { facts: Some(&read), ..on(&silent, &reference) };
+    assert!(matches!(rebase(&name("fn"), &described(&image, None), silent, false), Err(RebaseError::Refused { .. })));
+}

@@ -67,18 +67,19 @@ pub(super) fn objections(image: &Image, base: &Image, facts: Option<&RunnerFacts
     if !have.satisfies(&want) {
         objections.push(Objection::Target { image: want.to_string(), base: have.to_string() });
     }
-    if differs(image, base, DISTRIBUTION_NAME) || differs(image, base, DISTRIBUTION_VERSION) {
+    let function = Facts::from_labels(|key| image.label(key));
+    // An image that was built on a base without labels cannot be compared by them; what its function needs can.
+    let needs_decide = function.is_some() && image.label(DISTRIBUTION_NAME).is_none();
+    if !needs_decide && (differs(image, base, DISTRIBUTION_NAME) || differs(image, base, DISTRIBUTION_VERSION)) {
         objections.push(Objection::Distribution { image: distribution(image), base: distribution(base) });
     }
-    objections.extend(misfits(image, base, facts).into_iter().map(Objection::Misfit));
+    if let Some(function) = function {
+        let facts = facts.cloned().unwrap_or_else(|| RunnerFacts::of_labels(base));
+        // Its processor is the image's, which is compared already.
+        let misfits = facts.fits(&Facts { arch: None, ..function });
+        objections.extend(misfits.into_iter().map(Objection::Misfit));
+    }
     objections
-}
-
-/// What the function's own facts say; its processor is the image's, which is compared already.
-fn misfits(image: &Image, base: &Image, facts: Option<&RunnerFacts>) -> Vec<Misfit> {
-    let Some(function) = Facts::from_labels(|key| image.label(key)) else { return Vec::new() };
-    let function = Facts { arch: None, ..function };
-    facts.map_or_else(|| RunnerFacts::of_labels(base).fits(&function), |facts| facts.fits(&function))
 }
 
 /// Only what the new base declares is compared (CNB platform specification, "Rebaser").

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::multipart::Form;
+use super::name::part;
 use super::{Admin, AdminError, Content, FunctionName};
 
 /// A worker that has just started does not lead yet and answers 503.
@@ -109,6 +110,7 @@ impl Admin {
 
     /// The functions of a namespace.
     pub fn functions(&self, tenant: &str, namespace: &str) -> Result<Vec<String>, AdminError> {
+        let (tenant, namespace) = (part("tenant", tenant)?, part("namespace", namespace)?);
         self.get(&format!("/admin/v3/functions/{tenant}/{namespace}"))
     }
 

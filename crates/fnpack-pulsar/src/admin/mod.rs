@@ -96,7 +96,12 @@ impl Admin {
         let mut answer = self.send(method, &url, content)?;
         for _ in 0..MOST_REDIRECTS {
             let Some(location) = redirection(&answer) else { break };
-            url = if location.starts_with('/') { format!("{}{location}", self.web) } else { location };
+            let next = if location.starts_with('/') { format!("{}{location}", self.web) } else { location };
+            if url.starts_with("https:") && !next.starts_with("https:") {
+                // The login would go out for everybody to read.
+                break;
+            }
+            url = next;
             answer = self.send(method, &url, content)?;
         }
         let (request, status) = (format!("{method} `{url}`"), answer.status());

@@ -101,6 +101,11 @@ impl FromStr for PackageName {
     }
 }
 
+/// A part of an address, checked.
+pub(super) fn part<'a>(what: &'static str, name: &'a str) -> Result<&'a str, AdminError> {
+    checked([(what, name)]).map(|_| name)
+}
+
 fn checked<const COUNT: usize>(parts: [(&'static str, &str); COUNT]) -> Result<[String; COUNT], AdminError> {
     for (what, name) in parts {
         let clean = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:=+~".contains(&byte));

@@ -115,7 +115,55 @@ fn half_package_is_removed_after_a_failed_upload() {
 }
 
 #[test]
+fn name_that_would_address_something_else_is_not_sent() {
+    let (admin, requests) = server(Vec::new());
+    for name in ["", "..", "a/b", "a?b"] {
+        assert!(matches!(admin.functions(name, "n"), Err(AdminError::Name { .. })));
+        assert!(matches!(admin.tenant_exists(name), Err(AdminError::Name { .. })));
+        assert!(matches!(admin.namespace_exists("t", name), Err(AdminError::Name { .. })));
+    }
+    assert!(lines(&requests).is_empty());
+}
+
+#[test]
 fn answer_that_is_no_json_is_an_error() {
     let (admin, _requests) = server(vec![(200, "<html>".to_owned())]);
     assert!(matches!(admin.functions("t", "n"), Err(AdminError::Unexpected { .. })));
+}
+
+#[test]
+fn consumers_of_a_topic_are_seen() {
+    let stats = |text: &str| (200, text.to_owned());
+    let none = || (404, String::new());
+    let used = r#"{"msgRateIn": 0.0, "subscriptions": {"t/n/f": {"consumers": [{"consumerName": "a"}]}, "other": {"consumers": []}}}"#;
+    for (answers, subscription, expected) in [
+        (vec![stats(used)], None, true),
+        (vec![stats(used)], Some("t/n/f"), true),
+        (vec![stats(used)], Some("other"), false),
+        (vec![stats("{}")], None, false),
+        (vec![none(), stats(used)], None, true),
+        (vec![none(), none()], None, false),
+    ] {
+        let (admin, requests) = server(answers);
+        assert_eq!(admin.is_consumed("t/n/in", subscription).unwrap(), expected);
+        assert_eq!(lines(&requests)[0], "GET /admin/v2/persistent/t/n/in/stats");
+    }
+    assert!(server(vec![stats("1")]).0.is_consumed("t/n/in", None).is_err());
+}
+
+#[test]
+fn topic_is_deleted_with_or_without_partitions() {
+    let status = |status: u16| (status, String::new());
+    for (answers, expected) in [
+        (vec![status(204)], true),
+        (vec![status(404), status(204)], true),
+        (vec![status(409), status(204)], true),
+        (vec![status(404), status(404)], false),
+    ] {
+        let asked = answers.len();
+        let (admin, requests) = server(answers);
+        assert_eq!(admin.delete_topic("t/n/in").unwrap(), expected);
+        assert_eq!(lines(&requests).len(), asked);
+    }
+    assert_eq!(server(vec![status(401)]).0.delete_topic("t/n/in").unwrap_err().status(), Some(401));
 }

@@ -1,6 +1,25 @@
 //! Topics, tenants and namespaces, as far as functions need them.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::name::part;
 use super::{Admin, AdminError, Content};
+
+/// What is going on at a topic, as far as it is asked for.
+#[derive(Deserialize)]
+struct Stats {
+    #[serde(default)]
+    subscriptions: BTreeMap<String, Subscription>,
+}
+
+#[derive(Deserialize)]
+struct Subscription {
+    #[serde(default)]
+    consumers: Vec<IgnoredAny>,
+}
 
 impl Admin {
     /// Makes a topic, with partitions or without. One that is there already is left as it is: `false`.
@@ -19,17 +38,38 @@ impl Admin {
     /// Deletes a topic with whoever uses it; `false` if there was none.
     pub fn delete_topic(&self, topic: &str) -> Result<bool, AdminError> {
         let path = path_of(topic)?;
-        let partitioned = self.delete(&format!("{path}/partitions?force=true"))?;
-        Ok(partitioned || self.delete(&format!("{path}?force=true"))?)
+        match self.delete(&format!("{path}?force=true")) {
+            // A topic of partitions is not there by its own name, or is not to be deleted by it.
+            Ok(true) => Ok(true),
+            Ok(false) => self.delete(&format!("{path}/partitions?force=true")),
+            Err(error) if error.status() == Some(409) => self.delete(&format!("{path}/partitions?force=true")),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether somebody consumes from the topic: with any subscription, or with this one. A topic that is not there
+    /// has nobody. A function that begins with the latest message gets nothing that was sent before this, which is some
+    /// time after its status says that it runs.
+    pub fn is_consumed(&self, topic: &str, subscription: Option<&str>) -> Result<bool, AdminError> {
+        let path = path_of(topic)?;
+        let stats = match self.find::<Stats>(&format!("{path}/stats"))? {
+            None => self.find(&format!("{path}/partitioned-stats?perPartition=false"))?,
+            found => found,
+        };
+        let wanted = |name: &str| subscription.is_none_or(|subscription| subscription == name);
+        let subscriptions = stats.map(|stats| stats.subscriptions).unwrap_or_default();
+        Ok(subscriptions.iter().any(|(name, subscription)| wanted(name) && !subscription.consumers.is_empty()))
     }
 
     /// Whether the tenant exists.
     pub fn tenant_exists(&self, tenant: &str) -> Result<bool, AdminError> {
+        let tenant = part("tenant", tenant)?;
         Ok(self.find::<serde_json::Value>(&format!("/admin/v2/tenants/{tenant}"))?.is_some())
     }
 
     /// Whether the namespace exists.
     pub fn namespace_exists(&self, tenant: &str, namespace: &str) -> Result<bool, AdminError> {
+        let (tenant, namespace) = (part("tenant", tenant)?, part("namespace", namespace)?);
         Ok(self.find::<serde_json::Value>(&format!("/admin/v2/namespaces/{tenant}/{namespace}"))?.is_some())
     }
 }

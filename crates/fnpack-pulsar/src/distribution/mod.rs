@@ -10,6 +10,7 @@
 //!     conf/         as in the source release
 //!     instances/    java-instance/ python-instance/ java-instance.jar
 //!     complete      the mark of a whole folder, written last
+//!     classes-java-17.0.15.jsa   classes ready to run, if a standalone was prepared with that Java
 //! ```
 
 mod artifact;
@@ -71,7 +72,8 @@ pub struct Distribution {
 impl Distribution {
     /// Finds the distribution in a cache folder; `None` if it has to be fetched.
     pub fn find(cache: &Path) -> Option<Self> {
-        let folder = cache.join(format!("pulsar-{VERSION}"));
+        // Pulsar runs in another folder.
+        let folder = std::path::absolute(cache).ok()?.join(format!("pulsar-{VERSION}"));
         folder.join(COMPLETE).exists().then_some(Self { folder })
     }
 
@@ -80,11 +82,12 @@ impl Distribution {
         if let Some(distribution) = Self::find(cache) {
             return Ok(distribution);
         }
+        let cache = std::path::absolute(cache).map_err(DistributionError::file("find", cache))?;
         let folder = cache.join(format!("pulsar-{VERSION}"));
         let libraries = folder.join("lib");
         fs_err::create_dir_all(&libraries).map_err(DistributionError::file("create", &libraries))?;
         let _lock = lock(&folder)?;
-        if let Some(distribution) = Self::find(cache) {
+        if let Some(distribution) = Self::find(&cache) {
             return Ok(distribution);
         }
         let repository = options.repository.trim_end_matches('/');
@@ -117,6 +120,13 @@ impl Distribution {
 
     pub(crate) fn python_instance(&self) -> PathBuf {
         self.folder.join("instances/python-instance/python_instance_main.py")
+    }
+
+    /// Where the classes of a Java of this version are kept in the form that starts faster.
+    pub(crate) fn class_archive(&self, java_version: &str) -> PathBuf {
+        let clean: String =
+            java_version.chars().map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' }).collect();
+        self.folder.join(format!("classes-java-{clean}.jsa"))
     }
 
     /// The jar that runs Java functions, made with the first Java that has a compiler; `None` if this has none.

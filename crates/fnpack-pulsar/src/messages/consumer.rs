@@ -13,7 +13,7 @@ use super::protocol::{Ack, BaseCommand, Close, CommandType, ConsumerRequest, Del
 use super::{MessageId, Schema, frame};
 
 /// So many messages may be on the way before any is taken.
-const PERMITS: u32 = 500;
+const PERMITS: u32 = 200;
 
 /// Where a new subscription begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,12 +76,12 @@ impl Consumer {
 
     /// The next message; `None` if none came in time. After [`MessageError::Unreadable`] it goes on with the next.
     pub fn receive(&mut self, timeout: Duration) -> Result<Option<Message>, MessageError> {
-        let end = Instant::now() + timeout;
+        let begin = Instant::now();
         loop {
             if let Some(message) = self.ready.pop_front() {
                 return Ok(Some(message));
             }
-            match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            match self.events.recv_timeout(timeout.saturating_sub(begin.elapsed())) {
                 Ok(ConsumerEvent::Delivered(delivery, rest)) => self.accept(&delivery, &rest)?,
                 Err(RecvTimeoutError::Timeout) => return Ok(None),
                 Ok(ConsumerEvent::Closed) | Err(RecvTimeoutError::Disconnected) => return Err(self.closed()),
@@ -151,7 +151,7 @@ fn subscribe(topic: &str, subscription: &str, schema: Schema, position: Position
     Subscribe {
         topic: topic.to_owned(),
         subscription: subscription.to_owned(),
-        schema: schema.registered(),
+        schema: schema.of_consumer(),
         initial_position: Some(i32::from(position == Position::Earliest)),
         ..Subscribe::default()
     }

@@ -75,10 +75,10 @@ impl Inner {
 
     /// Tries again while a broker says that it is not ready: it loads the topic, or hands it over.
     pub(super) fn until_ready<T>(&self, attempt: impl Fn() -> Result<T, MessageError>) -> Result<T, MessageError> {
-        let end = Instant::now() + self.timeout();
+        let begin = Instant::now();
         loop {
             match attempt() {
-                Err(MessageError::Refused { code: ErrorCode::SERVICE_NOT_READY, .. }) if Instant::now() < end => sleep(PAUSE),
+                Err(MessageError::Refused { code: ErrorCode::SERVICE_NOT_READY, .. }) if begin.elapsed() < self.timeout() => sleep(PAUSE),
                 result => return result,
             }
         }

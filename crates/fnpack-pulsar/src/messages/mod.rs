@@ -32,6 +32,10 @@ pub use producer::{Outgoing, Producer};
 
 use std::fmt;
 
+/// Numbers of schema types in the protocol.
+const STRING: i32 = 1;
+const AUTO_CONSUME: i32 = 21;
+
 /// How the bytes of a topic are to be understood, as registered at the broker.
 ///
 /// A topic that is used without schema first keeps a function with typed input from starting: topics of a
@@ -43,13 +47,23 @@ pub enum Schema {
     Bytes,
     /// UTF-8 text.
     String,
+    /// Whatever others register. A consumer without schema keeps producers from registering one, a consumer of this
+    /// kind does not. For producers it is the same as [`Schema::Bytes`].
+    Auto,
 }
 
 impl Schema {
-    fn registered(self) -> Option<protocol::Schema> {
+    fn of_producer(self) -> Option<protocol::Schema> {
         match self {
-            Self::Bytes => None,
-            Self::String => Some(protocol::Schema { name: "String".to_owned(), data: Vec::new(), r#type: 1 }),
+            Self::Bytes | Self::Auto => None,
+            Self::String => Some(protocol::Schema { name: "String".to_owned(), data: Vec::new(), r#type: STRING }),
+        }
+    }
+
+    fn of_consumer(self) -> Option<protocol::Schema> {
+        match self {
+            Self::Auto => Some(protocol::Schema { name: "Auto".to_owned(), data: Vec::new(), r#type: AUTO_CONSUME }),
+            Self::Bytes | Self::String => self.of_producer(),
         }
     }
 }

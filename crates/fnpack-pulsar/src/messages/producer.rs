@@ -74,7 +74,7 @@ impl Partition {
             topic: topic.to_owned(),
             producer_id: id,
             request_id,
-            schema: schema.registered(),
+            schema: schema.of_producer(),
             user_provided_producer_name: Some(false),
         };
         let command = BaseCommand { r#type: CommandType::Producer as i32, producer: Some(create), ..BaseCommand::default() };

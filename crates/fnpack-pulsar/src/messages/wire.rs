@@ -16,8 +16,10 @@ const CHUNK: usize = 32 << 10;
 
 pub(super) struct Wire {
     tcp: TcpStream,
-    /// What is written goes out whole under this lock.
-    session: Mutex<Option<ClientConnection>>,
+    /// None in plain.
+    session: Option<Mutex<ClientConnection>>,
+    /// What is written goes out whole under this lock. The reader never waits for it.
+    writing: Mutex<()>,
 }
 
 /// What TLS needs to know: the certificates to trust.
@@ -43,7 +45,7 @@ impl Wire {
             None => None,
             Some(config) => Some(greet(&mut tcp, address, config)?),
         };
-        Ok(Self { tcp, session: Mutex::new(session) })
+        Ok(Self { tcp, session: session.map(Mutex::new), writing: Mutex::new(()) })
     }
 
     /// How long [`Wire::read`] waits; then it answers [`io::ErrorKind::TimedOut`].
@@ -52,13 +54,14 @@ impl Wire {
     }
 
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut session = self.session();
-        let Some(session) = session.as_mut() else { return (&self.tcp).write_all(bytes) };
+        let _whole = lock(&self.writing);
+        let Some(session) = &self.session else { return (&self.tcp).write_all(bytes) };
         let mut rest = bytes;
         while !rest.is_empty() {
+            let mut session = lock(session);
             let taken = session.writer().write(rest)?;
             rest = rest.get(taken..).unwrap_or_default();
-            flush(session, &self.tcp)?;
+            flush(&mut session, &self.tcp)?;
         }
         Ok(())
     }
@@ -73,9 +76,9 @@ impl Wire {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             let arrived = chunk.get(..size).unwrap_or_default();
-            match self.session().as_mut() {
+            match &self.session {
                 None => into.extend_from_slice(arrived),
-                Some(session) => decrypt(session, arrived, &self.tcp, into)?,
+                Some(session) => decrypt(&mut lock(session), arrived, &self.tcp, into)?,
             }
         }
         Ok(())
@@ -86,10 +89,10 @@ impl Wire {
         // It may have ended by itself.
         let _ = self.tcp.shutdown(Shutdown::Both);
     }
+}
 
-    fn session(&self) -> MutexGuard<'_, Option<ClientConnection>> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn open(address: &str, timeout: Duration) -> io::Result<TcpStream> {

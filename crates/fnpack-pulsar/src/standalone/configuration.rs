@@ -66,6 +66,8 @@ impl Site {
             ("webServicePort", ports.web.to_string()),
             ("bindAddress", "127.0.0.1".to_owned()),
             ("advertisedAddress", "127.0.0.1".to_owned()),
+            // The storage has no other setting for where it listens.
+            ("listeningInterface", "lo".to_owned()),
             ("packagesManagementStorageProvider", PACKAGE_STORAGE.to_owned()),
             ("STORAGE_PATH", self.path("packages")),
         ]

@@ -64,6 +64,9 @@ pub enum StandaloneError {
         #[source]
         log: LogTail,
     },
+    /// The caller gave up.
+    #[error("interrupted")]
+    Interrupted,
     /// The server does not get ready.
     #[error("Pulsar was not ready within {} s", waited.as_secs())]
     NotReady {

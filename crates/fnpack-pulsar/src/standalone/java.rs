@@ -8,19 +8,17 @@ use super::error::StandaloneError;
 /// Pulsar 4 is compiled for it.
 pub(super) const OLDEST: u32 = 17;
 
-/// Checks that the program is a Java that is new enough; its feature release.
-pub(super) fn check(program: &Path) -> Result<u32, StandaloneError> {
+/// Checks that the program is a Java that is new enough; its whole version.
+pub(super) fn check(program: &Path) -> Result<String, StandaloneError> {
     let output = Command::new(program).arg("-version").stdin(Stdio::null()).output();
     let output = output.map_err(|source| StandaloneError::Java { program: program.to_owned(), source })?;
     let text = String::from_utf8_lossy(&output.stderr);
     let version = quoted(&text);
-    match version.and_then(feature_release) {
-        Some(release) if release >= OLDEST => Ok(release),
-        _ => {
-            let found = version.map_or_else(|| "none that tells its version".to_owned(), |version| format!("Java {version}"));
-            Err(StandaloneError::JavaVersion { program: program.to_owned(), found, needed: OLDEST })
-        }
+    if let Some(version) = version.filter(|version| feature_release(version).is_some_and(|release| release >= OLDEST)) {
+        return Ok(version.to_owned());
     }
+    let found = version.map_or_else(|| "none that tells its version".to_owned(), |version| format!("Java {version}"));
+    Err(StandaloneError::JavaVersion { program: program.to_owned(), found, needed: OLDEST })
 }
 
 /// `17.0.15` of `openjdk version "17.0.15" 2025-04-15`, whichever line it is in: settings from the environment

@@ -19,6 +19,7 @@ use fs_err::File;
 
 use crate::Endpoint;
 use crate::distribution::Distribution;
+use command::{Classes, Preparation};
 use configuration::Site;
 use log::Log;
 use ports::Ports;
@@ -28,6 +29,9 @@ use readiness::Readiness;
 pub use error::{LogTail, StandaloneError};
 
 const PAUSE: Duration = Duration::from_millis(100);
+/// Pulsar needs three to five seconds to write out its data.
+const TIME_TO_STOP: Duration = Duration::from_secs(8);
+const TIME_TO_ARCHIVE: Duration = Duration::from_mins(3);
 /// So often other ports are tried.
 const MOST_TRIES: u32 = 3;
 
@@ -89,23 +93,57 @@ enum Place {
 }
 
 impl Standalone {
-    /// Starts it and waits until it can be used.
-    pub fn start(options: &StandaloneOptions) -> Result<Self, StandaloneError> {
-        java::check(&options.java)?;
+    /// Does what is to be done once for a Java, if it was not: makes the jar that runs Java functions, and lets a
+    /// Pulsar run to keep its classes in a form that starts faster. That takes half a minute, and saves half of
+    /// each start's work. `false` if this Java keeps none; everything works without.
+    pub fn prepare(options: &StandaloneOptions, interrupted: &dyn Fn() -> bool) -> Result<bool, StandaloneError> {
+        let version = java::check(&options.java)?;
+        let kept = options.distribution.class_archive(&version);
+        if kept.exists() {
+            return Ok(true);
+        }
+        let parent = options.distribution.folder();
+        let folder = tempfile::tempdir_in(parent).map_err(StandaloneError::file("create a folder in", parent))?;
+        let archive = folder.path().join("classes.jsa");
+        let options = StandaloneOptions { functions_worker: true, folder: Folder::Temporary(folder.path().to_owned()), ..options.clone() };
+        let mut pulsar =
+            Self::launch(&options, interrupted, |java_instance| Preparation { java_instance, classes: Classes::Into(archive.clone()) })?;
+        pulsar.process.stop(TIME_TO_ARCHIVE).map_err(StandaloneError::system("stop Pulsar"))?;
+        // Java does not check an archive that was cut off by a failure of the machine, and crashes.
+        let whole = File::open(&archive).and_then(|file| file.sync_all());
+        Ok(whole.is_ok() && fs_err::rename(&archive, &kept).is_ok())
+    }
+
+    /// Starts it and waits until it can be used, or until `interrupted` says that nobody wants it any more.
+    pub fn start(options: &StandaloneOptions, interrupted: &dyn Fn() -> bool) -> Result<Self, StandaloneError> {
+        let archive = options.distribution.class_archive(&java::check(&options.java)?);
+        let classes = if archive.exists() { Classes::From(archive) } else { Classes::Loaded };
+        Self::launch(options, interrupted, |java_instance| Preparation { java_instance, classes })
+    }
+
+    fn launch(
+        options: &StandaloneOptions,
+        interrupted: &dyn Fn() -> bool,
+        prepared: impl FnOnce(Option<PathBuf>) -> Preparation,
+    ) -> Result<Self, StandaloneError> {
+        let options = &StandaloneOptions { java: program(&options.java)?, ..options.clone() };
         let failed = |source| StandaloneError::Distribution { source };
         let java_instance =
             if options.functions_worker { options.distribution.java_instance(&options.java).map_err(failed)? } else { None };
+        let preparation = prepared(java_instance);
         let folder = Place::make(&options.folder)?;
         let mut tries = 1;
         loop {
-            let (result, port_is_taken) = run(options, folder.path(), java_instance.as_deref());
-            if result.is_err() && port_is_taken && tries < MOST_TRIES {
-                tries += 1;
-                continue;
+            match run(options, folder.path(), &preparation, interrupted) {
+                (Err(_), true) if tries < MOST_TRIES => tries += 1,
+                (started, _) => return Self::of(started, folder, &preparation),
             }
-            let (process, endpoint) = result?;
-            return Ok(Self { process, folder, endpoint, runs_java_functions: java_instance.is_some() });
         }
+    }
+
+    fn of(started: Started, folder: Place, preparation: &Preparation) -> Result<Self, StandaloneError> {
+        let (process, endpoint) = started?;
+        Ok(Self { process, folder, endpoint, runs_java_functions: preparation.java_instance.is_some() })
     }
 
     /// Where it answers.
@@ -134,7 +172,7 @@ impl Standalone {
     pub fn stop(mut self) -> Result<(), StandaloneError> {
         let stopped = match &self.folder {
             Place::Temporary(_) => self.process.kill(),
-            Place::Kept(_) => self.process.stop(),
+            Place::Kept(_) => self.process.stop(TIME_TO_STOP),
         };
         stopped.map_err(StandaloneError::system("stop Pulsar"))?;
         match self.folder {
@@ -151,6 +189,7 @@ impl Place {
     fn make(folder: &Folder) -> Result<Self, StandaloneError> {
         match folder {
             Folder::Temporary(parent) => {
+                let parent = &std::path::absolute(parent).map_err(StandaloneError::file("find", parent))?;
                 let folder = tempfile::Builder::new().prefix("pulsar-").tempdir_in(parent);
                 folder.map(Self::Temporary).map_err(StandaloneError::file("create a folder in", parent))
             }
@@ -169,6 +208,14 @@ impl Place {
     }
 }
 
+/// A path is made absolute, since Pulsar runs in another folder; a name is for the search path.
+fn program(java: &Path) -> Result<PathBuf, StandaloneError> {
+    if java.components().count() == 1 && !java.has_root() {
+        return Ok(java.to_owned());
+    }
+    std::path::absolute(java).map_err(StandaloneError::file("find", java))
+}
+
 fn log_file(folder: &Path) -> PathBuf {
     folder.join("logs/standalone.log")
 }
@@ -176,7 +223,7 @@ fn log_file(folder: &Path) -> PathBuf {
 type Started = Result<(ServerProcess, Endpoint), StandaloneError>;
 
 /// One try, and whether it failed only for a port.
-fn run(options: &StandaloneOptions, folder: &Path, java_instance: Option<&Path>) -> (Started, bool) {
+fn run(options: &StandaloneOptions, folder: &Path, preparation: &Preparation, interrupted: &dyn Fn() -> bool) -> (Started, bool) {
     let mut port_is_taken = false;
     let started = (|| {
         let ports = Ports::choose().map_err(StandaloneError::system("find free ports"))?;
@@ -184,18 +231,24 @@ fn run(options: &StandaloneOptions, folder: &Path, java_instance: Option<&Path>)
         let path = log_file(folder);
         let file = File::create(&path).map_err(StandaloneError::file("create", &path))?;
         let mut log = Log::open(&path)?;
-        let command = command::of(options, &site, ports, java_instance);
+        let command = command::of(options, &site, preparation);
         let process = ServerProcess::start(&command, &site.at("bin"), file).map_err(StandaloneError::system("start Pulsar"))?;
         let endpoint =
             Endpoint { service: format!("pulsar://127.0.0.1:{}", ports.service), web: format!("http://127.0.0.1:{}", ports.web) };
-        let ready = wait(&process, &mut log, Readiness::of(&endpoint.web, options.functions_worker), options);
+        let ready = wait(&process, &mut log, Readiness::of(&endpoint.web, options.functions_worker), options, interrupted);
         port_is_taken = log.port_is_taken();
         ready.map(|()| (process, endpoint))
     })();
     (started, port_is_taken)
 }
 
-fn wait(process: &ServerProcess, log: &mut Log, mut readiness: Readiness, options: &StandaloneOptions) -> Result<(), StandaloneError> {
+fn wait(
+    process: &ServerProcess,
+    log: &mut Log,
+    mut readiness: Readiness,
+    options: &StandaloneOptions,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<(), StandaloneError> {
     let begin = Instant::now();
     loop {
         let has_ended = process.has_ended().map_err(StandaloneError::system("watch Pulsar"))?;
@@ -205,6 +258,9 @@ fn wait(process: &ServerProcess, log: &mut Log, mut readiness: Readiness, option
         }
         if (log.is_leading() || !options.functions_worker) && readiness.ask() {
             return Ok(());
+        }
+        if interrupted() {
+            return Err(StandaloneError::Interrupted);
         }
         if begin.elapsed() > options.timeout {
             return Err(StandaloneError::NotReady { waited: options.timeout, log: log.tail() });

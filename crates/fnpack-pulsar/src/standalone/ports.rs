@@ -3,24 +3,19 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
-/// The ports of a server.
+/// The ports of a server. That of its storage Pulsar chooses by itself, and keeps it with the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ports {
     pub(super) service: u16,
     pub(super) web: u16,
-    pub(super) storage: u16,
 }
 
 impl Ports {
     /// Asks the system. Somebody else may take one before the server does; then it says so and is started anew.
     pub(super) fn choose() -> io::Result<Self> {
-        // Held until all are known, so that they differ.
-        let [service, web, storage] = [free()?, free()?, free()?];
-        let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
-        Ok(Self { service: port(&service)?, web: port(&web)?, storage: port(&storage)? })
+        let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        // Held until both are known, so that they differ.
+        let (service, web) = (listen()?, listen()?);
+        Ok(Self { service: service.local_addr()?.port(), web: web.local_addr()?.port() })
     }
-}
-
-fn free() -> io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
 }

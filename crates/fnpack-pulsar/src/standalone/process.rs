@@ -23,7 +23,6 @@ trap : TERM
 "$@" 3<&-
 "#;
 
-const PATIENCE: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A running server; dropped, it is killed.
@@ -58,10 +57,10 @@ impl ServerProcess {
     }
 
     /// Asks the server to end, and kills what is left after a while.
-    pub(super) fn stop(&mut self) -> io::Result<()> {
+    pub(super) fn stop(&mut self, patience: Duration) -> io::Result<()> {
         // It may have ended by itself.
         let _ = kill_process_group(self.group, Signal::TERM);
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience;
         while !self.has_ended()? && Instant::now() < end {
             sleep(PAUSE);
         }
@@ -176,9 +175,9 @@ mod tests {
             let log = setting.wait_for("ready");
             assert!(!server.has_ended().unwrap());
             if graceful {
-                server.stop().unwrap()
+                server.stop(Duration::from_secs(5)).unwrap();
             } else {
-                server.kill().unwrap()
+                server.kill().unwrap();
             }
             assert_eq!(setting.wait_for("self=").contains("bye"), graceful);
             assert!(!is_alive(&number(&log, "self=")) && !is_alive(&number(&log, "child=")));

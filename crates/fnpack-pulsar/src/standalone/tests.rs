@@ -22,7 +22,7 @@ fn options(folder: &Path, script: &str) -> StandaloneOptions {
 
 fn failure(script: &str) -> (StandaloneError, usize) {
     let folder = tempfile::tempdir().unwrap();
-    let error = Standalone::start(&options(folder.path(), script)).err().unwrap();
+    let error = Standalone::start(&options(folder.path(), script), &|| false).err().unwrap();
     let names: Vec<_> = fs_err::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().starts_with("pulsar-")), "{names:?}");
     let starts = fs_err::read_to_string(folder.path().join("starts")).map_or(0, |text| text.lines().count());
@@ -44,6 +44,15 @@ fn server_that_hangs_is_given_up_on() {
 }
 
 #[test]
+fn start_is_given_up_when_nobody_wants_it_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = StandaloneOptions { timeout: Duration::from_hours(1), ..options(folder.path(), "sleep 1000") };
+    let looks = std::cell::Cell::new(0);
+    let error = Standalone::start(&options, &|| looks.replace(looks.get() + 1) > 1).err().unwrap();
+    assert!(matches!(error, StandaloneError::Interrupted), "{error}");
+}
+
+#[test]
 fn other_ports_are_tried_when_one_is_taken() {
     let (error, starts) = failure("echo x >> ../starts; echo 'java.net.BindException: Address already in use'; exit 1");
     assert!(matches!(error, StandaloneError::Ended { .. }));
@@ -54,14 +63,14 @@ fn other_ports_are_tried_when_one_is_taken() {
 fn command_is_the_documented_one() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path(), "");
-    let ports = Ports { service: 1, web: 2, storage: 3 };
+    let ports = Ports { service: 1, web: 2 };
     let site = Site::prepare(&folder.path().join("site"), &options, ports).unwrap();
     let arguments = |options: &StandaloneOptions| {
-        let command = command::of(options, &site, ports, None);
+        let command = command::of(options, &site, &Preparation::default());
         command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect::<Vec<_>>()
     };
     let broker = arguments(&options);
-    assert!(broker.ends_with(&["--bookkeeper-port", "3", "--advertised-address", "127.0.0.1", "-nss", "-nfw"].map(str::to_owned)));
+    assert!(broker.ends_with(&["--advertised-address", "127.0.0.1", "-nss", "-nfw"].map(str::to_owned)));
     assert!(broker.contains(&"-Xmx512m".to_owned()));
     let worker = arguments(&StandaloneOptions { functions_worker: true, ..options });
     assert_eq!(worker.last().unwrap(), "-nss");

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum};
 use fnpack_artifact::Language;
 use fnpack_core::function_mesh::{LogLevel, Window};
+use fnpack_core::reference::Reference;
 
 use super::NetworkKind;
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("how").required(true).args(["standalone", "pulsar", "raw"])))]
 pub(crate) struct RunArguments {
-    /// Function image; with `--raw` any image
-    #[arg(value_name = "IMAGE")]
+    /// Function image, or a function package: a file that `fnpack build` takes, too. With `--raw` any image
+    #[arg(value_name = "IMAGE|PACKAGE")]
     pub(crate) image: String,
     /// Start a Pulsar of its own for the function, and end it afterwards
     #[arg(long)]
@@ -67,6 +68,9 @@ pub(crate) struct FunctionArguments {
     /// Start it exactly as this does: the same user, rights, variables and ports
     #[arg(long, value_name = "PLATFORM", conflicts_with = "raw")]
     pub(crate) under: Option<PlatformKind>,
+    /// Runner to put a package on [default: that of its language]
+    #[arg(long, value_name = "NAME", conflicts_with = "raw")]
+    pub(crate) run_image: Option<Reference>,
     /// Tenant of the function
     #[arg(long, value_name = "NAME", default_value = "public", conflicts_with = "raw")]
     pub(crate) tenant: String,
@@ -104,10 +108,10 @@ pub(crate) struct FunctionArguments {
 #[command(next_help_heading = "Pulsar")]
 pub(crate) struct BrokerArguments {
     /// REST interface of `--pulsar` [default: port 8080 of the same host]
-    #[arg(long, value_name = "URL", requires = "pulsar")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["standalone", "raw"])]
     pub(crate) pulsar_web: Option<String>,
     /// File with the token that `--pulsar` wants
-    #[arg(long, value_name = "FILE", requires = "pulsar")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["standalone", "raw"])]
     pub(crate) token_file: Option<PathBuf>,
     /// Topic that the function reads; it is kept [default: a new one, deleted afterwards]
     #[arg(long, value_name = "TOPIC", conflicts_with = "raw")]
@@ -183,6 +187,7 @@ Examples:
   fnpack run my-function --standalone --input hello
   fnpack run my-function --standalone --input messages.txt --expect answers.txt
   fnpack run my-function --standalone --under function-mesh --input hello   # as it will run in Kubernetes
+  fnpack run orders.jar --standalone --input hello                          # a package, on the default runner
   fnpack run my-function --pulsar pulsar://localhost:6650 --show-logs       # until Ctrl-C
   fnpack run my-function --standalone --user-config '{\"greeting\": \"hello\"}' --input world
   fnpack run --raw my-function

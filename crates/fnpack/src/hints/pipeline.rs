@@ -56,6 +56,8 @@ impl Explain for BuilderFolderError {
                 Advice::new(Configuration).hint("start fnpack in the container of a builder that `fnpack builder create` made")
             }
             Self::File(source) => source.advice(),
+            Self::Buildpack(source) => source.advice(),
+            Self::Folder(source) => source.advice(),
             Self::User(source) => source.advice(),
         }
     }

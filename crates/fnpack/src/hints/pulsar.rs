@@ -6,7 +6,7 @@ use fnpack_pulsar::messages::{ErrorCode, MessageError};
 use fnpack_pulsar::standalone::StandaloneError;
 
 use super::{Advice, Explain};
-use crate::error::Class::{Machine, Registry, Usage};
+use crate::error::Class::{Interrupted, Machine, Registry, Usage};
 
 const BROKER: &str = "see that the broker runs and can be reached from here";
 
@@ -64,6 +64,7 @@ impl Explain for StandaloneError {
         match self {
             Self::Java { .. } | Self::JavaVersion { .. } => advice.hint(JAVA),
             Self::Distribution { source } => source.advice(),
+            Self::Interrupted => Advice::new(Interrupted),
             Self::File { source, .. } | Self::System { source, .. } => source.advice(),
             Self::Ended { .. } | Self::NotReady { .. } => {
                 advice.hint("see that 1 GB of memory is free, or name a Pulsar that runs with `--pulsar URL`")

@@ -128,7 +128,6 @@ fn what_cannot_become_an_image_is_told_why() {
     let class = |name: &str| ClassSource::function(name).entry();
     write(&environment, "orders.jar", &function_jar());
     write(&environment, "two.jar", &jar(&[class("x/A"), class("x/B")]));
-    write(&environment, "new.jar", &jar(&[ClassSource::function("x/A").major(69).entry()]));
     write(&environment, "none.jar", &jar(&[ClassSource::new("x/A").entry()]));
     write(&environment, "cut.jar", &function_jar()[..100]);
     write(&environment, "empty.jar", b"");
@@ -138,7 +137,7 @@ fn what_cannot_become_an_image_is_told_why() {
     environment.write("folder.jar/readme", "");
     for (file, more, code, said) in [
         ("two.jar", "--run-image runner/java", 2, &["several functions", "x.A", "x.B", "--class-name"][..]),
-        ("two.jar", "--run-image runner/java --class-name x.C", 1, &["`x.C` is not in the jar"]),
+        ("two.jar", "--run-image runner/java --class-name x.C", 2, &["`x.C` is not in the jar"]),
         ("none.jar", "--run-image runner/java", 1, &["no class that Pulsar could run"]),
         ("cut.jar", "--run-image runner/java", 1, &["damaged zip archive"]),
         ("empty.jar", "--run-image runner/java", 1, &["an empty file"]),
@@ -167,6 +166,23 @@ fn class_is_chosen_among_several() {
     write(&environment, "two.jar", &jar(&[class("x/A"), class("x/B")]));
     environment.call("build my/x two.jar --run-image runner/java --class-name x.B").success();
     assert_eq!(inspected(&environment, "my/x")["function"]["class"], "x.B");
+}
+
+#[test]
+fn function_that_does_not_fit_its_runner_is_refused() {
+    let environment = runners();
+    let labels = "LABEL io.buildpacks.base.runner.language=java io.buildpacks.base.runner.java=17";
+    environment.write("labelled/Dockerfile", &format!("FROM runner/java\n{labels}\n"));
+    environment.call("image build -t runner/labelled labelled").success();
+    write(&environment, "new.jar", &jar(&[ClassSource::function("x/A").major(69).entry()]));
+    write(&environment, "exclaim.py", MODULE.as_bytes());
+    for (file, said) in [
+        ("new.jar", "its class files need Java 25 or newer, the run image has Java 17"),
+        ("exclaim.py", "it is a Python function, the run image is for Java"),
+    ] {
+        let error = environment.call(&format!("build my/x {file} --run-image runner/labelled")).failure(3);
+        assert!(error.contains(said) && error.contains("--run-image"), "{error}");
+    }
 }
 
 /// Labels of a function, as a buildpack writes them.

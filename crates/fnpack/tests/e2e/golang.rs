@@ -1,54 +1,22 @@
 //! The Go example through every station, on the documents' tree.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::environment::{Environment, cache, repository};
+use super::environment::{Environment, Outcome, cache, repository};
+use super::language::GO;
+pub(crate) use super::language::path;
 
-/// The shared store with stack and builder made from the repository's tree.
 pub(crate) fn tree() -> Option<Environment> {
-    static READY: OnceLock<()> = OnceLock::new();
-    let environment = Environment::with_base()?;
-    let root = repository();
-    READY.get_or_init(|| {
-        environment.fnpack(["image", "build", "-t", "runner/go", "--target", "go", path(&root.join("stack/runner"))]).success();
-        for (name, file, argument) in
-            [("stack/build-go", "stack.build", "LANGUAGES=go"), ("stack/go-runner", "stack.go-runner.run", "RUNNER_IMAGE=runner/go")]
-        {
-            let file = root.join(format!("stack/{file}.Dockerfile"));
-            environment
-                .fnpack(["image", "build", "-t", name, "-f", path(&file), "--build-arg", argument, path(&root.join("stack"))])
-                .success();
-        }
-        let config = root.join("builders/golang-builder/builder.toml");
-        environment.fnpack(["builder", "create", "fnpack/golang-builder", "-c", path(&config)]).success();
-    });
-    Some(environment)
+    GO.tree()
 }
 
-pub(crate) fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// The Go module proxy of this machine, as the `go` command would have it.
-pub(crate) fn upstream() -> String {
-    let configured = std::process::Command::new("go").args(["env", "GOPROXY"]).output();
-    let answer = configured.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
-    if answer.is_empty() { "https://proxy.golang.org".to_owned() } else { answer }
-}
-
-/// `fnpack build` of a Go function with Pulsar's module from the prepared file-system GOPROXY.
-pub(crate) fn build(environment: &Environment, name: &str, source: &Path, more: &[&str]) -> super::environment::Outcome {
-    let volume = format!("{}:/goproxy", path(&cache().unwrap().join("goproxy")));
-    let proxy = format!("GOPROXY=file:///goproxy,{}", upstream());
-    let fixed =
-        ["build", name, path(source), "--volume", &volume, "-e", &proxy, "-e", "GONOSUMDB=github.com/apache/pulsar/pulsar-function-go"];
-    environment.fnpack(fixed.iter().chain(more))
+pub(crate) fn build(environment: &Environment, name: &str, source: &Path, more: &[&str]) -> Outcome {
+    GO.build(environment, name, source, more)
 }
 
 pub(crate) fn example() -> PathBuf {
-    repository().join("examples/go/exclamation")
+    GO.example()
 }
 
 /// Every path below a folder with modification time and contents, for comparing before and after.

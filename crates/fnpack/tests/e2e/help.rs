@@ -3,9 +3,11 @@
 use super::environment::{Environment, repository};
 
 /// Every command that has a help text, in the order of the document.
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 27] = [
     "",
+    "new",
     "build",
+    "package",
     "run",
     "rebase",
     "inspect",
@@ -34,7 +36,7 @@ const COMMANDS: [&str; 25] = [
 fn document(environment: &Environment) -> String {
     let mut text = "# The command line\n\nMade from `--help`; `UPDATE_DOCS=1 cargo test -p fnpack help` writes it anew.\n\n\
         Exit codes: 0 done · 1 your code (build) · 2 usage · 3 your configuration · 4 registry · 5 sandbox or machine · 6 partly done · 7 refused by a verdict ·\n\
-        70 a fault of fnpack · 130 stopped by Ctrl-C. `run` passes on the process's own.\n"
+        70 a fault of fnpack · 130 stopped by Ctrl-C. `run --raw` passes on the process's own.\n"
         .to_owned();
     for command in COMMANDS {
         let help = environment.call(&format!("{command} --help")).success();

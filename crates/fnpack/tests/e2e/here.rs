@@ -14,6 +14,7 @@ use fnpack_sandbox::{ExitStatus, IdMapping, Mount, Network, Overlay, OverlayXatt
 
 use super::environment::{Environment, Outcome, bash_builder, cache, repository, user_is_root};
 use super::golang;
+use super::language::go_proxy;
 
 /// As OpenShift has it: any user, group 0.
 const ANYBODY: User = User { uid: 123_456, gid: 0, groups: Vec::new() };
@@ -178,7 +179,7 @@ fn needs_root_jailed_go_build_is_that_of_the_sandbox() {
     jail.mounts = vec![(cache().unwrap().join("goproxy"), "/srv"), (repository(), "/opt")];
     jail.reach_the_network();
     let jail = jail.with_runner(&environment, "stack/go-runner");
-    let proxy = format!("file:///srv,{}", golang::upstream());
+    let proxy = format!("file:///srv,{}", go_proxy());
     let arguments = format!("/opt/examples/go/exclamation -e GOPROXY={proxy} -e GONOSUMDB=github.com/apache/pulsar/pulsar-function-go");
     assert_eq!(jail.build("here/go", &arguments), expected);
 }
@@ -220,6 +221,20 @@ fn needs_root_jailed_build_refuses_what_the_image_could_not_use() {
 }
 
 #[test]
+fn needs_root_jailed_build_takes_further_buildpacks() {
+    let Some(environment) = prepared("here/further-builder", "echo own >> order\n") else { return };
+    let toml = "api = \"0.10\"\n[buildpack]\nid = \"example/more\"\nversion = \"2\"\n[[targets]]\nos = \"linux\"\n";
+    environment.write("source/more/buildpack.toml", toml);
+    environment.script("source/more/bin/detect", "#!/bin/sh\n");
+    environment.script("source/more/bin/build", "#!/bin/sh\necho more >> order\nrm -r more\n");
+    let arguments = ["--quiet", "build", "here/further", "source", "-B", "here/further-builder", "--post-buildpack", "source/more"];
+    let expected = environment.fnpack(arguments).success();
+    let jail = Jail::new(&environment, "here/further-builder", ANYBODY).with_runner(&environment, "test/run");
+    give(&jail, &environment);
+    assert_eq!(jail.build("here/further", "/tmp/source --post-buildpack /tmp/source/more"), expected);
+}
+
+#[test]
 fn here_outside_of_a_builder_says_what_is_missing() {
     let environment = Environment::empty();
     environment.write("source/go.mod", "module example.org/f\n");
@@ -237,7 +252,7 @@ fn host_builds_with_the_toolchain_of_the_machine() {
         return;
     }
     let expected = golang::build(&environment, "host/sandbox", &golang::example(), &["--quiet"]).success();
-    let proxy = format!("GOPROXY=file://{},{}", cache().unwrap().join("goproxy").display(), golang::upstream());
+    let proxy = format!("GOPROXY=file://{},{}", cache().unwrap().join("goproxy").display(), go_proxy());
     let source = golang::example();
     let arguments = ["--executor", "host", "build", "host/go", golang::path(&source), "-e", &proxy];
     let outcome = environment.fnpack(arguments.into_iter().chain(["-e", "GONOSUMDB=github.com/apache/pulsar/pulsar-function-go"]));

@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod bad_input;
+mod broker;
 mod custom;
 mod dockerfile;
 mod documents_tree;
@@ -16,9 +17,11 @@ mod help;
 mod here;
 mod images;
 mod instance;
+mod language;
 mod lifecycle;
 mod looked_for;
 mod mishaps;
+mod proof;
 mod readme;
 mod rebase;
 mod reproducible;

@@ -104,6 +104,18 @@ fn read_leaves_out_what_newer_javas_find() {
 }
 
 #[test]
+fn read_counts_what_most_of_a_library_needs() {
+    let many = |count: usize, major| (0..count).map(move |number| ClassSource::new(&format!("lib/C{major}x{number}")).major(major));
+    for (newer, expected) in [(1, 17), (2, 17), (3, 21)] {
+        let classes: Vec<ClassSource> = many(20 - newer, 52).chain(many(newer, 65)).collect();
+        let (_own_folder, own) = write(&[ClassSource::function("x/F")], &[]);
+        let (_folder, library) = write(&classes, &[]);
+        assert_eq!(JavaArchive::read(&own, &[library.clone()]).unwrap().java_release(), Some(expected), "{newer}");
+        assert_eq!(JavaArchive::read(&library, &[]).unwrap().java_release(), Some(21));
+    }
+}
+
+#[test]
 fn functions_are_where_loaders_look() {
     let (_folder, path) = write(&[], &[("BOOT-INF/classes/x/A.class", &ClassSource::function("x/A").bytes())]);
     let archive = JavaArchive::read(&path, &[]).unwrap();

@@ -27,6 +27,18 @@ fn wheel_name_parts() {
 }
 
 #[test]
+fn file_name_is_that_of_the_tags() {
+    for (lines, name) in [
+        (&["py2-none-any", "py3-none-any"][..], "sh-1.0-py2.py3-none-any.whl"),
+        (&["cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64"], "sh-1.0-cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"),
+    ] {
+        let tags: Vec<Tag> = lines.iter().flat_map(|line| tags(line)).collect();
+        assert_eq!(Tag::file_name("sh-1.0", &tags), name);
+        assert_eq!(name.parse::<WheelName>().unwrap().tags, tags);
+    }
+}
+
+#[test]
 fn fits_by_python_libc_and_processor() {
     let debian = Runtime { python: Version(3, 13), libc: Some(Libc::Glibc), libc_version: Some(Version(2, 41)), arch: "amd64".into() };
     let alpine = Runtime { libc: Some(Libc::Musl), libc_version: Some(Version(1, 2)), ..debian.clone() };

@@ -157,12 +157,14 @@ mod tests {
 
     use super::*;
 
+    type Reply = fn(&[u8]) -> Vec<Vec<u8>>;
+
     /// A function in memory: answers some messages, then does something else.
     #[derive(Default)]
     struct Fake {
         answers: VecDeque<Vec<u8>>,
         /// What each message is answered with.
-        reply: Option<fn(&[u8]) -> Vec<Vec<u8>>>,
+        reply: Option<Reply>,
         subscribed: Option<bool>,
     }
 

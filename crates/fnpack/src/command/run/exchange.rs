@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use fnpack_artifact::{Facts, Language};
+use fnpack_artifact::Language;
+use fnpack_core::function_mesh;
 use fnpack_pulsar::messages::{Consumer, Position, Producer, Schema};
 
 use super::function::{RunName, Topics};
@@ -30,6 +31,8 @@ pub(super) struct PulsarExchange<'a> {
     pulsar: &'a Pulsar,
     topics: &'a Topics,
     ui: &'a Ui,
+    /// The function's.
+    subscription: String,
     /// Whether the REST interface answered so far.
     says: bool,
     input_schema: Schema,
@@ -40,20 +43,32 @@ pub(super) struct PulsarExchange<'a> {
 
 impl<'a> PulsarExchange<'a> {
     /// Subscribes to the answers, before there can be any.
-    pub(super) fn open(pulsar: &'a Pulsar, topics: &'a Topics, facts: &Facts, run: &RunName, ui: &'a Ui) -> Result<Self, CommandError> {
+    pub(super) fn open(
+        pulsar: &'a Pulsar,
+        topics: &'a Topics,
+        function: &function_mesh::Instance,
+        run: &RunName,
+        ui: &'a Ui,
+    ) -> Result<Self, CommandError> {
         let position = if topics.output.is_ours { Position::Earliest } else { Position::Latest };
-        let text = |class: &Option<String>| facts.language == Language::Java && class.as_deref() == Some(STRING);
+        let text = |class: &Option<String>| function.language == Language::Java && class.as_deref() == Some(STRING);
         // Where the schema is not known the function must be free to register any.
-        let output_schema = if text(&facts.output_type) { Schema::String } else { Schema::Bytes };
-        let input_schema = if text(&facts.input_type) { Schema::String } else { Schema::Bytes };
+        let output_schema = if text(&function.output_type) { Schema::String } else { Schema::Auto };
+        let input_schema = if text(&function.input_type) { Schema::String } else { Schema::Bytes };
         let consumer = pulsar.client.consumer(&topics.output.name, &run.name(), output_schema, position)?;
-        Ok(Self { pulsar, topics, ui, says: true, input_schema, producer: None, consumer: Some(consumer) })
+        let subscription = format!("{}/{}/{}", function.tenant, function.namespace, function.name);
+        Ok(Self { pulsar, topics, ui, subscription, says: true, input_schema, producer: None, consumer: Some(consumer) })
     }
 }
 
 impl Exchange for PulsarExchange<'_> {
     fn is_subscribed(&mut self) -> Option<bool> {
-        let said = None::<bool>.filter(|_| self.says);
+        if !self.says {
+            return None;
+        }
+        // On a topic of others they may listen, too.
+        let subscription = Some(self.subscription.as_str()).filter(|_| !self.topics.input.is_ours);
+        let said = self.pulsar.admin.is_consumed(&self.topics.input.name, subscription).ok();
         self.says = said.is_some();
         said
     }

@@ -1,9 +1,8 @@
 //! What the image and the command line say of the function.
 
-use fnpack_artifact::{Facts, Language};
+use fnpack_artifact::Facts;
 use fnpack_core::function_mesh::{Broker, Instance, LogLevel, Ports, Resources, Window};
 use fnpack_core::image::Image;
-use fnpack_core::reference::Reference;
 use serde_json::{Map, Value};
 
 use crate::arguments::{FunctionArguments, PlatformKind, RunArguments};
@@ -80,7 +79,7 @@ fn whole(name: &str, place: &str) -> String {
 }
 
 /// What is known of the function: the image's labels, corrected by the command line.
-pub(super) fn facts(name: &Reference, image: &Image, arguments: &FunctionArguments) -> Result<Facts, CommandError> {
+pub(super) fn facts(name: &str, image: &Image, arguments: &FunctionArguments) -> Result<Facts, CommandError> {
     let labels = &image.config().config.labels;
     let said = Facts::from_labels(|label| labels.get(label).map(String::as_str));
     let mut facts = match (said, arguments.language, &arguments.artifact) {
@@ -88,7 +87,7 @@ pub(super) fn facts(name: &Reference, image: &Image, arguments: &FunctionArgumen
         (Some(facts), Some(language), _) if facts.language == language => facts,
         (_, Some(language), Some(artifact)) => Facts::new(language, artifact),
         _ => {
-            return Err(CommandError::message(Class::Configuration, format!("`{}` does not say what function is in it", name.familiar()))
+            return Err(CommandError::message(Class::Configuration, format!("`{name}` does not say what function is in it"))
                 .hint("say it with `--language`, `--artifact` and `--class-name`; with `--raw` the image's own process is started"));
         }
     };
@@ -160,6 +159,7 @@ impl Telling<'_> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use fnpack_artifact::Language;
     use fnpack_core::target::Target;
 
     use super::*;
@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn facts_of(labels: &[(&str, &str)], more: &[&str]) -> Result<Facts, CommandError> {
-        facts(&"image".parse().unwrap(), &image(labels), &arguments(more).function)
+        facts("image", &image(labels), &arguments(more).function)
     }
 
     const JAVA: [(&str, &str); 3] = [("language", "java"), ("artifact", "/f.jar"), ("class", "org.example.F")];

@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use fnpack_core::executor::{Changes, Command, Network, SandboxExecutor, SandboxRoot, new_upper};
 use fnpack_core::image::{ContainerConfig, Image};
 use fnpack_core::pipeline::Workbench;
-use fnpack_core::reference::Reference;
 use fnpack_core::root::Root;
 use fnpack_core::store::{Scratch, Snapshot};
 use fnpack_sandbox::{Mount, Overlay, SandboxPlan, Stdio, Upper};
@@ -23,17 +22,6 @@ pub(super) struct Ground<'s> {
     snapshot: Snapshot,
     upper: Upper,
     _scratch: Scratch,
-}
-
-/// The image that IMAGE means.
-pub(super) fn image_of(argument: &str, session: &Session<'_>) -> Result<(Reference, Image), CommandError> {
-    if std::path::Path::new(argument).is_file() {
-        return Err(CommandError::message(Class::Usage, format!("`{argument}` is a file and no image"))
-            .hint(format!("make an image of it with `fnpack build NAME {argument}`, and run that")));
-    }
-    let reference: Reference = argument.parse().map_err(|error| CommandError::new(Class::Usage, error))?;
-    let image = session.bench.find(&reference, &session.bench.target)?;
-    Ok((reference, image))
 }
 
 impl<'s> Ground<'s> {

@@ -14,10 +14,11 @@ use super::answers::{differences, lines_of, messages, shown};
 use super::conversation::{Conversation, End, Event, Patience};
 use super::exchange::PulsarExchange;
 use super::function::{RunName, Telling, Topics, facts};
-use super::ground::{Ground, environment, image_of, machine, working_folder};
+use super::ground::{Ground, environment, machine, working_folder};
 use super::log::Log;
-use super::pulsar::Pulsar;
+use super::pulsar::{self, Pulsar};
 use super::started::{Started, check_free, free_ports};
+use super::subject::Subject;
 use crate::arguments::{PlatformKind, RunArguments};
 use crate::command::Session;
 use crate::command::signals::Interruption;
@@ -25,7 +26,7 @@ use crate::command::variables::variables;
 use crate::error::{Class, CommandError};
 
 /// A Java instance on a slow machine takes some ten seconds.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 /// An answer to what came before may still be on its way.
 const DOOMED: Duration = Duration::from_secs(10);
 /// A function that answers twice does so at once.
@@ -47,15 +48,18 @@ struct Course {
 /// Starts the function, talks with it, and says how it went.
 pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<ExitCode, CommandError> {
     let script = Script::of(arguments)?;
-    let (name, image) = image_of(&arguments.image, session)?;
-    let facts = facts(&name, &image, &arguments.function)?;
-    let ports = ports(arguments)?;
-    let ground = Ground::of(&image, session)?;
-    let interruption = Interruption::watch().map_err(machine)?;
-    // What is declared later is dropped earlier: the instance, then the topics, the broker last.
-    let pulsar = Pulsar::open(arguments, session, &interruption)?;
     let run = RunName::new();
+    // What is declared later is dropped earlier: the instance, then the topics, the broker, last the image's name.
+    let subject = Subject::of(arguments, &run, session)?;
+    let facts = facts(&subject.name, &subject.image, &arguments.function)?;
+    let ports = ports(arguments)?;
+    let ground = Ground::of(&subject.image, session)?;
+    let fetched = pulsar::fetched(arguments, session)?;
+    // Until here Ctrl-C may end the program where it is; now there is something to end in good order.
+    let interruption = Interruption::watch().map_err(machine)?;
+    let pulsar = Pulsar::open(arguments, fetched, session, &interruption)?;
     let topics = Topics::of(arguments, &run);
+    session.ui.detail(&format!("it reads `{}` and writes `{}`", topics.input.name, topics.output.name));
     let log_level = arguments.messages.log_level.map(LogLevel::from).unwrap_or_default();
     let telling =
         Telling { facts: &facts, arguments: &arguments.function, run: &run, topics: &topics, broker: &pulsar.broker, ports, log_level };
@@ -65,9 +69,10 @@ pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<Exi
         None => instance.repaired_container()?,
     };
     container.caveats.iter().for_each(|caveat| session.ui.warning(&caveat.to_string()));
-    let mut exchange = PulsarExchange::open(&pulsar, &topics, &facts, &run, session.ui)?;
-    let plan = plan(arguments, &image, &container, &ground)?;
-    let log = Arc::new(Log::new(arguments.messages.show_logs.then(|| session.ui.clone())));
+    let mut exchange = PulsarExchange::open(&pulsar, &topics, &instance, &run, session.ui)?;
+    let plan = plan(arguments, &subject.image, &container, &ground)?;
+    let shows_log = arguments.messages.show_logs && session.ui.tells_steps();
+    let log = Arc::new(Log::new(shows_log.then(|| session.ui.clone())));
     let began = Instant::now();
     let started = Started::start(&plan, ports, log.clone())?;
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! instance    puts the parts together and says how it ended
+//!  ├ subject      the image, or one made of a function package for this run
 //!  ├ function     what the image and the command line say of the function
 //!  ├ pulsar       the broker: a given one, or one of our own
 //!  ├ exchange     messages in, answers out
@@ -20,6 +21,7 @@ mod log;
 mod pulsar;
 mod raw;
 mod started;
+mod subject;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! The broker of a run: one that is there, or one of our own.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fnpack_core::function_mesh::{Authentication, Broker};
@@ -7,7 +8,7 @@ use fnpack_core::store::Scratch;
 use fnpack_pulsar::admin::{Admin, AdminOptions};
 use fnpack_pulsar::distribution::{Distribution, FetchOptions, Progress};
 use fnpack_pulsar::messages::{Client, ClientOptions};
-use fnpack_pulsar::standalone::{Standalone, StandaloneOptions};
+use fnpack_pulsar::standalone::{Standalone, StandaloneError, StandaloneOptions};
 use fnpack_pulsar::{Endpoint, HttpOptions, Proxy};
 
 use crate::arguments::RunArguments;
@@ -31,11 +32,16 @@ pub(super) struct Pulsar {
 }
 
 impl Pulsar {
-    /// Connects to the one that is named, or starts one.
-    pub(super) fn open(arguments: &RunArguments, session: &Session<'_>, interruption: &Interruption) -> Result<Self, CommandError> {
-        match &arguments.pulsar {
-            Some(service) => Self::named(service, arguments, session),
-            None => Self::standalone(session, interruption),
+    /// Connects to the one that is named, or starts the one that was fetched.
+    pub(super) fn open(
+        arguments: &RunArguments,
+        fetched: Option<Fetched>,
+        session: &Session<'_>,
+        interruption: &Interruption,
+    ) -> Result<Self, CommandError> {
+        match (fetched, &arguments.pulsar) {
+            (Some(fetched), _) => Self::standalone(fetched, session, interruption),
+            (None, service) => Self::named(service.as_deref().unwrap_or_default(), arguments, session),
         }
     }
 
@@ -61,14 +67,17 @@ impl Pulsar {
         Ok(Self { broker, client, admin, own: None })
     }
 
-    fn standalone(session: &Session<'_>, interruption: &Interruption) -> Result<Self, CommandError> {
-        let distribution = distribution(session)?;
+    fn standalone(fetched: Fetched, session: &Session<'_>, interruption: &Interruption) -> Result<Self, CommandError> {
         // In the store, where what a killed process leaves is found and removed.
         let scratch = session.bench.store.scratch()?;
+        let options = StandaloneOptions::new(fetched.distribution, scratch.path());
+        let options = StandaloneOptions { java: session.settings.java.clone(), ..options };
+        if fetched.is_new {
+            prepare(&options, session, interruption)?;
+        }
         let began = Instant::now();
         session.ui.step("starting Pulsar");
-        let options = StandaloneOptions { java: session.settings.java.clone(), ..StandaloneOptions::new(distribution, scratch.path()) };
-        let standalone = Standalone::start(&options)?;
+        let standalone = Standalone::start(&options, &|| interruption.asked())?;
         session.ui.detail(&format!("Pulsar is up ({:.1} s)", began.elapsed().as_secs_f64()));
         let Endpoint { service, web } = standalone.endpoint().clone();
         let client = Client::connect(&ClientOptions::new(&service))?;
@@ -79,14 +88,27 @@ impl Pulsar {
     }
 }
 
-/// What a Pulsar of our own is made of, fetched the first time.
-fn distribution(session: &Session<'_>) -> Result<Distribution, CommandError> {
+/// What a Pulsar of our own is made of.
+pub(super) struct Fetched {
+    distribution: Distribution,
+    is_new: bool,
+}
+
+/// The Pulsar of our own that the arguments ask for, fetched the first time.
+pub(super) fn fetched(arguments: &RunArguments, session: &Session<'_>) -> Result<Option<Fetched>, CommandError> {
+    if !arguments.standalone {
+        return Ok(None);
+    }
     let cache = session.settings.cache.as_ref().map(|folder| folder.join("pulsar")).ok_or_else(|| {
         CommandError::message(Class::Usage, "there is no home folder to keep Pulsar in").hint("set `XDG_CACHE_HOME` to a folder")
     })?;
-    if let Some(distribution) = Distribution::find(&cache) {
-        return Ok(distribution);
+    match Distribution::find(&cache) {
+        Some(distribution) => Ok(Some(Fetched { distribution, is_new: false })),
+        None => Ok(Some(Fetched { distribution: fetch(&cache, session)?, is_new: true })),
     }
+}
+
+fn fetch(cache: &Path, session: &Session<'_>) -> Result<Distribution, CommandError> {
     if session.bench.registry.is_none() {
         return Err(CommandError::message(Class::Registry, "Pulsar is not in the cache, and `--offline` keeps from fetching it")
             .hint("fetch it once, by the same command without `--offline`"));
@@ -96,9 +118,22 @@ fn distribution(session: &Session<'_>) -> Result<Distribution, CommandError> {
     let http = HttpOptions { roots: Settings::trusted_roots(), proxy, ..HttpOptions::default() };
     let options = FetchOptions { http, ..FetchOptions::default() };
     let progress = |progress: Progress| session.ui.progress("Pulsar", progress.bytes, Some(progress.total));
-    let distribution = Distribution::fetch(&cache, &options, &progress);
+    let distribution = Distribution::fetch(cache, &options, &progress);
     session.ui.progress_done();
     Ok(distribution?)
+}
+
+/// Makes later starts faster. What fails here is no more than slow.
+fn prepare(options: &StandaloneOptions, session: &Session<'_>, interruption: &Interruption) -> Result<(), CommandError> {
+    session.ui.step("preparing Pulsar, once (half a minute)");
+    match Standalone::prepare(options, &|| interruption.asked()) {
+        Ok(_) => Ok(()),
+        Err(StandaloneError::Interrupted) => Err(StandaloneError::Interrupted.into()),
+        Err(error) => {
+            session.ui.detail(&format!("Pulsar starts slowly: {error}"));
+            Ok(())
+        }
+    }
 }
 
 /// The REST interface of a service, where it usually is.
@@ -117,7 +152,7 @@ fn web_of(service: &str) -> Option<String> {
 }
 
 /// The token in a file; one word, or a shell would take it apart.
-fn token(file: &std::path::Path) -> Result<String, CommandError> {
+fn token(file: &Path) -> Result<String, CommandError> {
     let text = fs_err::read_to_string(file).map_err(|error| CommandError::new(Class::Usage, error))?;
     let token = text.trim();
     if token.is_empty() || token.contains(char::is_whitespace) {

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use fnpack_core::accounts;
 use fnpack_core::executor::{Command, Privilege};
 use fnpack_core::image::ContainerConfig;
-use fnpack_core::reference::Reference;
 use fnpack_core::root::Root;
 use fnpack_sandbox::{Sandbox, SandboxError, Stdio};
 
-use super::ground::{Ground, environment, image_of, machine, working_folder};
+use super::ground::{Ground, environment, machine, working_folder};
+use super::subject::Subject;
 use crate::arguments::RunArguments;
 use crate::command::Session;
 use crate::command::signals::Held;
@@ -24,12 +24,12 @@ const NOT_EXECUTABLE: u8 = 126;
 
 /// Starts the process and gives its exit code.
 pub(super) fn run(arguments: &RunArguments, session: &Session<'_>) -> Result<ExitCode, CommandError> {
-    let (name, image) = image_of(&arguments.image, session)?;
-    let ground = Ground::of(&image, session)?;
+    let Subject { name, image, .. } = &Subject::of_image(&arguments.image, session)?;
+    let ground = Ground::of(image, session)?;
     // The view must be gone before the sandbox mounts the same folders.
     let command = {
         let view = ground.view()?;
-        command(arguments, &name, &image.config().config, &view)?
+        command(arguments, name, &image.config().config, &view)?
     };
     let plan = ground.plan(&command, &arguments.volumes, Stdio::Inherit)?;
     let held = Held::hold().map_err(machine)?;
@@ -54,7 +54,7 @@ fn not_started(error: SandboxError, session: &Session<'_>) -> Result<ExitCode, C
     Ok(ExitCode::from(code))
 }
 
-fn command(arguments: &RunArguments, name: &Reference, config: &ContainerConfig, view: &Root) -> Result<Command, CommandError> {
+fn command(arguments: &RunArguments, name: &str, config: &ContainerConfig, view: &Root) -> Result<Command, CommandError> {
     let own = &arguments.process;
     let account = accounts::account(view, own.user.as_deref().unwrap_or(&config.user))?;
     let mut environment = environment(config, &account.home, []);
@@ -74,7 +74,7 @@ fn command(arguments: &RunArguments, name: &Reference, config: &ContainerConfig,
 
 /// Entrypoint and arguments, as container engines put them together: an entrypoint of the user's drops the
 /// image's arguments.
-fn process(arguments: &RunArguments, name: &Reference, config: &ContainerConfig) -> Result<Vec<OsString>, CommandError> {
+fn process(arguments: &RunArguments, name: &str, config: &ContainerConfig) -> Result<Vec<OsString>, CommandError> {
     let given = &arguments.process;
     let entrypoint = match &given.entrypoint {
         Some(program) => vec![program.clone()],
@@ -87,8 +87,9 @@ fn process(arguments: &RunArguments, name: &Reference, config: &ContainerConfig)
     };
     let all: Vec<OsString> = entrypoint.into_iter().chain(own).map(OsString::from).collect();
     if all.is_empty() {
-        return Err(CommandError::message(Class::Usage, format!("`{}` does not say what to start", name.familiar()))
-            .hint("name a program with `--entrypoint`"));
+        return Err(
+            CommandError::message(Class::Usage, format!("`{name}` does not say what to start")).hint("name a program with `--entrypoint`")
+        );
     }
     Ok(all)
 }

@@ -1,0 +1,153 @@
+//! The program as a lifecycle calls it: links named `detect` and `build`, folders, variables, exit codes.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+const BUILDPACK: &str = "api = \"0.10\"\n[buildpack]\nid = \"fnpack/python\"\nversion = \"1.2.3\"\n";
+
+const FUNCTION: &str = "from pulsar import Function\nclass A(Function):\n    def process(self, input, context): return input\n";
+
+const LOOKED: &str = "looked for a Python function, a class with process(self, input, context) or a module with process(input): not found";
+
+struct Lifecycle {
+    folder: tempfile::TempDir,
+}
+
+impl Lifecycle {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let lifecycle = Self { folder: tempfile::tempdir().unwrap() };
+        for folder in ["app", "layers", "platform/env", "buildpack/bin"] {
+            fs_err::create_dir_all(lifecycle.at(folder)).unwrap();
+        }
+        for phase in ["detect", "build"] {
+            symlink(env!("CARGO_BIN_EXE_buildpack-python"), lifecycle.at("buildpack/bin").join(phase)).unwrap();
+        }
+        lifecycle.write("buildpack/buildpack.toml", BUILDPACK);
+        lifecycle.write("plan.toml", "");
+        for (path, text) in files {
+            lifecycle.write(&format!("app/{path}"), text);
+        }
+        lifecycle
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        fs_err::create_dir_all(self.at(path).parent().unwrap()).unwrap();
+        fs_err::write(self.at(path), text).unwrap();
+    }
+
+    /// With no more variables than the spec promises, and no Python.
+    fn run(&self, phase: &str, folders: &[&str]) -> Output {
+        Command::new(self.at("buildpack/bin").join(phase))
+            .args(folders.iter().map(|folder| self.at(folder)))
+            .current_dir(self.at("app"))
+            .env_clear()
+            .env("PATH", "/nowhere")
+            .env("CNB_BUILDPACK_DIR", self.at("buildpack"))
+            .output()
+            .unwrap()
+    }
+
+    fn detect(&self) -> Output {
+        self.run("detect", &["platform", "plan.toml"])
+    }
+
+    fn build(&self) -> Output {
+        self.run("build", &["layers", "platform", "plan.toml"])
+    }
+
+    fn launch(&self) -> toml::Table {
+        fs_err::read_to_string(self.at("layers/launch.toml")).unwrap().parse().unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn detect_says_what_it_looked_for() {
+    let requirements = ("requirements.txt", "six\n");
+    for (name, files, code, said) in [
+        ("source only", &[("a.py", FUNCTION)][..], 0, ""),
+        ("one module", &[("a.py", "def process(input): pass\n")], 0, ""),
+        ("configuration only", &[requirements], 100, " (no .py file)"),
+        ("both", &[("a.py", FUNCTION), requirements], 0, ""),
+        ("neither", &[], 100, " (no .py file)"),
+        ("several", &[("a.py", FUNCTION), ("b.py", FUNCTION)], 0, ""),
+        ("in a subfolder", &[("services/orders/a.py", FUNCTION)], 0, ""),
+        ("src layout", &[("src/orders/a.py", FUNCTION), ("pyproject.toml", "[project]\nname = 'x'\n")], 0, ""),
+        ("ending in wrong case", &[("a.PY", FUNCTION)], 100, " (no .py file)"),
+        ("function in wrong case", &[("a.py", "class A:\n    def Process(self, input, context): pass\n")], 100, " (in 1 Python file)"),
+        ("empty file", &[("a.py", "")], 100, " (in 1 Python file)"),
+        ("in tests only", &[("tests/a.py", FUNCTION)], 100, " (no .py file)"),
+        ("a Go module with a script", &[("go.mod", ""), ("tool.py", "print('hello')\n")], 100, " (in 1 Python file)"),
+        ("syntax error", &[("a.py", "// process\n")], 100, " (a.py:1:1: not Python)"),
+    ] {
+        let output = Lifecycle::new(files).detect();
+        let said = if code == 0 { String::new() } else { format!("{LOOKED}{said}\n") };
+        assert_eq!((output.status.code(), text(&output.stdout), text(&output.stderr)), (Some(code), said.as_str(), ""), "{name}");
+    }
+}
+
+#[test]
+fn detect_goes_by_the_class_that_is_named() {
+    for (class, code, said) in [
+        ("a.A", 0, ""),
+        ("org.example.Orders", 100, "there is no `org.example.Orders` (found a.A)\n"),
+        ("a.handle", 100, "a.py:4: `a.handle` is a function, and Pulsar calls a class, or a bare module with process(input)\n"),
+    ] {
+        let lifecycle = Lifecycle::new(&[("a.py", &format!("{FUNCTION}def handle(input): pass\n"))]);
+        lifecycle.write("platform/env/BP_FUNCTION_CLASS", class);
+        let output = lifecycle.detect();
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(code), said), "{class}");
+    }
+}
+
+#[test]
+fn detect_refuses_wrong_settings() {
+    let lifecycle = Lifecycle::new(&[]);
+    lifecycle.write("platform/env/BP_RUNNER_PYTHON", "snake");
+    let output = lifecycle.detect();
+    let said = "ERROR: settings of the build: BP_RUNNER_PYTHON is `snake`, which is not a Python release such as `3.13`\n";
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), said));
+}
+
+#[test]
+fn build_records_the_function() {
+    let lifecycle = Lifecycle::new(&[("orders.py", FUNCTION), (".git/config", ""), ("README.md", "")]);
+    lifecycle.write("platform/env/BP_FUNCTION_NAME", "fn\n");
+    lifecycle.write("platform/env/BP_LAUNCH_APP_DIR", "/pulsar/function");
+    let output = lifecycle.build();
+    assert!(output.status.success(), "{output:?}");
+    let said = "function orders.A in orders.py\n`orders.A` was not imported: the build image has no python3\n";
+    assert_eq!((text(&output.stdout), text(&output.stderr)), (said, ""));
+    let launch = lifecycle.launch();
+    let labels: Vec<&str> = launch["labels"].as_array().unwrap().iter().map(|label| label["value"].as_str().unwrap()).collect();
+    assert_eq!(labels, ["python", "/pulsar/function/fn.py", "orders.A"]);
+    assert_eq!(launch["processes"][0]["command"][3].as_str(), Some("/pulsar/function/fn.py"));
+    assert_eq!(launch.get("slices"), None);
+    let mut left: Vec<_> = fs_err::read_dir(lifecycle.at("app")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["fn.py", "orders.py"]);
+    for layer in ["uv-cache", "dependencies"] {
+        let table: toml::Table = fs_err::read_to_string(lifecycle.at(&format!("layers/{layer}.toml"))).unwrap().parse().unwrap();
+        let kinds = ["launch", "build", "cache"].map(|kind| table["types"].get(kind).and_then(toml::Value::as_bool).unwrap_or_default());
+        assert_eq!(kinds, [false, false, true], "{layer}");
+    }
+}
+
+#[test]
+fn build_failure_leaves_the_source() {
+    let lifecycle = Lifecycle::new(&[("a.py", FUNCTION), ("requirements.txt", "six\n")]);
+    let output = lifecycle.build();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "ERROR: there is no `python3` in the build image's PATH\nhint: use a build image with Python 3\n");
+    assert!(lifecycle.at("app/requirements.txt").exists());
+}

@@ -1,0 +1,103 @@
+//! Functions answer: source to image to the command that Function Mesh gives a container, against a real Pulsar, on each of
+//! our runners, before and after a rebase; and packages registered with a real functions worker.
+
+use std::path::Path;
+
+use super::broker::{self, Answer};
+use super::environment::Environment;
+use super::language::{GO, JAVA, Language, PYTHON};
+
+/// What an example is asked and what it answers.
+struct Talk {
+    inputs: &'static [&'static str],
+    answers: &'static str,
+}
+
+const EXCLAMATION: Talk = Talk { inputs: &["one", "two", "drei"], answers: "one!\ntwo!\ndrei!\n" };
+const ORDERS: Talk = Talk {
+    inputs: &["4711,\"Coffee, ground\",3,4.25", "4712,Tea,2,2.50"],
+    answers: "4711,\"Coffee, ground\",3,4.25,12.75\n4712,Tea,2,2.50,5.00\n",
+};
+const PRODUCTS: Talk = Talk { inputs: &["expreso machine", "electric ketle"], answers: "espresso machine\nelectric kettle\n" };
+
+/// Runs an image as Function Mesh would and compares its answers.
+#[track_caller]
+fn answers(environment: &Environment, image: &str, talk: &Talk) {
+    let Some(pulsar) = broker::shared() else { return };
+    let expected = environment.write("expected.txt", talk.answers);
+    let mut arguments = vec!["run", image, "--under", "function-mesh", "--pulsar", &pulsar.service, "--pulsar-web", &pulsar.web];
+    arguments.extend(["--expect", expected.to_str().unwrap()]);
+    arguments.extend(talk.inputs.iter().flat_map(|input| ["--input", input]));
+    let answered = environment.fnpack(arguments).success();
+    assert_eq!(format!("{answered}\n"), talk.answers, "{image}");
+}
+
+/// The same runner with a later patch: one file of its base differs.
+fn patched(environment: &Environment, runner: &str, name: &str) {
+    let dockerfile = format!("FROM {runner}\nUSER 0:0\nRUN echo 2 > /etc/patch-level\nUSER 10000:10001\n");
+    environment.write("patched/Dockerfile", &dockerfile);
+    environment.fnpack(["image", "build", "-t", name, "patched"]).success();
+}
+
+/// Source to image, to answers, to another runner, to answers.
+fn prove(language: &Language, talk: &Talk) -> Option<Environment> {
+    let environment = language.tree()?;
+    let image = format!("proof/{}", language.name);
+    language.build(&environment, &image, &language.example(), &[]).success();
+    answers(&environment, &image, talk);
+
+    let next = format!("proof/{}-runner:next", language.name);
+    patched(&environment, &format!("stack/{}-runner", language.name), &next);
+    environment.fnpack(["rebase", &image, "--run-image", &next]).success();
+    let patch = environment.fnpack(["run", "--raw", &image, "--entrypoint", "cat", "--", "/etc/patch-level"]).success();
+    assert_eq!(patch, "2");
+    answers(&environment, &image, talk);
+    Some(environment)
+}
+
+#[test]
+fn go_function_answers_before_and_after_a_rebase() {
+    prove(&GO, &EXCLAMATION);
+}
+
+#[test]
+fn java_function_answers_on_both_runners() {
+    let Some(environment) = prove(&JAVA, &ORDERS) else { return };
+    JAVA.runner(&environment, "java-small");
+    environment.call("rebase proof/java --run-image runner/java-small").success();
+    answers(&environment, "proof/java", &ORDERS);
+}
+
+#[test]
+fn python_function_answers_before_and_after_a_rebase() {
+    prove(&PYTHON, &PRODUCTS);
+}
+
+/// Makes a package of the example and gives it to a functions worker; the same package twice is the same bytes.
+fn registered(language: &Language, file: &str, class: Option<&str>, talk: &Talk) {
+    let Some(environment) = language.tree() else { return };
+    let Some(pulsar) = broker::shared() else { return };
+    let (package, again) = (environment.path().join(file), environment.path().join("again").join(file));
+    language.package(&environment, &language.example(), &package, &[]).success();
+    fs_err::create_dir(environment.path().join("again")).unwrap();
+    language.package(&environment, &language.example(), &again, &["--clear-cache"]).success();
+    assert_eq!(fs_err::read(&package).unwrap(), fs_err::read(&again).unwrap(), "{file} made twice");
+    let name = format!("registered-{}", language.name);
+    let found = pulsar.register(&name, language.name, class, Path::new(&package), talk.inputs);
+    assert_eq!(found, Answer::Lines(talk.answers.to_owned()), "{file}");
+}
+
+#[test]
+fn go_package_answers_at_a_worker() {
+    registered(&GO, "exclamation", None, &EXCLAMATION);
+}
+
+#[test]
+fn java_package_answers_at_a_worker() {
+    registered(&JAVA, "orders.jar", Some("io.fnpack.examples.OrderEnricher"), &ORDERS);
+}
+
+#[test]
+fn python_package_answers_at_a_worker() {
+    registered(&PYTHON, "products.zip", Some("product_match.function.ProductMatch"), &PRODUCTS);
+}
