@@ -76,6 +76,8 @@ struct Contents {
     archives: Vec<Archive<BufReader<File>>>,
     manifest: Manifest,
     entries: BTreeMap<String, Content>,
+    /// Entries that are joined of what several jars have.
+    texts: BTreeMap<String, Vec<u8>>,
     duplicates: Vec<Duplicate>,
 }
 
@@ -92,7 +94,7 @@ impl Contents {
             match merged_text(&entry) {
                 Some(merge) => {
                     let text = archive.read(&entry, TEXT_LIMIT)?;
-                    merge(self.text(&entry.name), &text);
+                    merge(self.texts.entry(entry.name).or_default(), &text);
                 }
                 None => self.copy(entry, archive.jar()),
             }
@@ -112,17 +114,6 @@ impl Contents {
             self.manifest.set("Multi-Release", "true");
         }
         Ok(())
-    }
-
-    fn text(&mut self, name: &str) -> &mut Vec<u8> {
-        let content = self.entries.entry(name.to_owned()).or_insert_with(|| Content::Text(Vec::new()));
-        if !matches!(content, Content::Text(_)) {
-            *content = Content::Text(Vec::new());
-        }
-        match content {
-            Content::Text(text) => text,
-            _ => unreachable!("it was made one above"),
-        }
     }
 
     fn copy(&mut self, entry: Entry, jar: &str) {
@@ -145,6 +136,8 @@ impl Contents {
 
     /// The manifest comes first: those who read a jar from its beginning look for it there.
     fn write(&mut self, out: &Path) -> Result<(), JarError> {
+        let texts = std::mem::take(&mut self.texts).into_iter().map(|(name, text)| (name, Content::Text(text)));
+        self.entries.extend(texts);
         let failed = |source: io::Error| JarError::Write { path: out.to_path_buf(), source };
         let mut zip = ZipWriter::new(BufWriter::new(File::create(out).map_err(failed)?));
         start(&mut zip, MANIFEST, true).map_err(failed)?;

@@ -208,6 +208,8 @@ impl Source {
         let path = match (self, output) {
             (_, Output::File(path)) => path.clone(),
             (Self::Module(module), Output::Folder { folder, .. }) if format == Format::Py => folder.join(module),
+            // Without a suffix it would be called as the source's folder, which may lie beside it.
+            (Self::File(_, Format::Go), Output::Folder { folder, base }) => folder.join(format!("{base}-function")),
             (_, Output::Folder { folder, base }) => folder.join(format!("{base}{}", format.suffix())),
         };
         match self {
@@ -259,14 +261,12 @@ fn write_aside(path: &Path, write: impl FnOnce(&mut File) -> Result<(), TakeErro
     name.push(".part");
     let part = path.with_file_name(name);
     let mut file = File::create(&part).map_err(failed)?;
-    match write(&mut file) {
-        Ok(()) => fs_err::rename(&part, path).map_err(failed),
-        Err(error) => {
-            // The first failure is the one to tell.
-            let _ = fs_err::remove_file(&part);
-            Err(error)
-        }
+    let written = write(&mut file).and_then(|()| fs_err::rename(&part, path).map_err(failed));
+    if written.is_err() {
+        // The first failure is the one to tell.
+        let _ = fs_err::remove_file(&part);
     }
+    written
 }
 
 fn digest_of(path: &Path) -> io::Result<(Digest, u64)> {

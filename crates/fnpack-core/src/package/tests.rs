@@ -195,7 +195,7 @@ fn taken(language: Language, artifact: &str, files: &[&str], wanted: &Wanted) ->
 fn take_makes_the_form_of_the_language() {
     let out = tempfile::tempdir().unwrap();
     for (language, artifact, files, format, expected, mode) in [
-        (Language::Go, "function", &["function"][..], None, Ok("orders"), 0o755),
+        (Language::Go, "function", &["function"][..], None, Ok("orders-function"), 0o755),
         (Language::Java, "function.jar", &["function.jar"], None, Ok("orders.jar"), 0o644),
         (Language::Java, "function.nar", &["function.nar"], Some(Format::Nar), Ok("orders.nar"), 0o644),
         (Language::Python, "exclaim.py", &["exclaim.py"], None, Ok("exclaim.py"), 0o644),
@@ -239,6 +239,9 @@ fn take_refuses_names_that_would_not_run() {
     let error = taken(Language::Python, "f.py", &["src/a.py"], &wanted("my orders;.zip")).unwrap_err();
     assert!(matches!(error, TakeError::Zip { .. }), "{error}");
     assert!(matches!(taken(Language::Go, "f", &["f"], &wanted("no/folder")), Err(TakeError::Write { .. })));
+    fs_err::create_dir(out.path().join("folder")).unwrap();
+    assert!(matches!(taken(Language::Go, "f", &["f"], &wanted("folder")), Err(TakeError::Write { .. })));
+    fs_err::remove_dir(out.path().join("folder")).unwrap();
     assert!(matches!(take(&Root::open(out.path()).unwrap(), Path::new("/f"), None, &wanted("x")), Err(TakeError::NoFunction)));
     assert_eq!(fs_err::read_dir(out.path()).unwrap().count(), 0);
 }

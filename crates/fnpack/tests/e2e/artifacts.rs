@@ -201,7 +201,7 @@ fn package_is_taken_out_of_what_the_buildpack_leaves() {
     let asked = "[ \"$BP_FUNCTION_PACKAGE\" = true ] || exit 1\n[ \"$BP_FUNCTION_CLASS\" = orders.Exclaim ] || exit 1\n";
     for (language, artifact, leave, file) in [
         ("java", "function.jar", "echo jar > function.jar", "shop.jar"),
-        ("go", "function", "echo program > function", "shop"),
+        ("go", "function", "echo program > function", "shop-function"),
         ("python", "orders.py", "echo 'x = 1' > orders.py", "orders.py"),
         ("python", "function.py", "mkdir src; echo 'x = 1' > src/orders.py; touch src/other.py", "shop.zip"),
     ] {

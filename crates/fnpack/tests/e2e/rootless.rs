@@ -69,7 +69,7 @@ fn user_with_a_range_builds_the_same_digest_as_root() {
 
     // A buildpack of one's own takes the place of the builder's of that name, whoever mounts it.
     buildpack(&environment, "own", "example/bash", "ls -A $CNB_BUILDPACK_DIR > seen");
-    give(environment.path(), ids);
+    give(&environment.path().join("own"), ids);
     as_user(&environment, &["build", "rootless/own", "function", "-B", "rootless/builder", "-b", "own"]).success();
     let seen = as_user(&environment, &["run", "--raw", "rootless/own", "--entrypoint", "cat", "--", "/pulsar/function/seen"]);
     assert_eq!(seen.success(), "bin\nbuildpack.toml");

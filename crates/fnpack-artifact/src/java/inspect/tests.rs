@@ -110,7 +110,7 @@ fn read_counts_what_most_of_a_library_needs() {
         let classes: Vec<ClassSource> = many(20 - newer, 52).chain(many(newer, 65)).collect();
         let (_own_folder, own) = write(&[ClassSource::function("x/F")], &[]);
         let (_folder, library) = write(&classes, &[]);
-        assert_eq!(JavaArchive::read(&own, &[library.clone()]).unwrap().java_release(), Some(expected), "{newer}");
+        assert_eq!(JavaArchive::read(&own, std::slice::from_ref(&library)).unwrap().java_release(), Some(expected), "{newer}");
         assert_eq!(JavaArchive::read(&library, &[]).unwrap().java_release(), Some(21));
     }
 }

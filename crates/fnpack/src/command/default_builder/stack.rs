@@ -91,9 +91,11 @@ fn require_base(base: &Reference, stack: &EmbeddedStack, target: &Target, sessio
 fn ways_on(base: &Reference, stack: &EmbeddedStack) -> String {
     let base = base.familiar();
     if stack.is_runner {
+        let language = stack.name.trim_start_matches("stack/").trim_end_matches("-runner");
         return format!(
             "name a runner that you have with `--run-image`; or get {base} where its registry is in reach and bring it here: `fnpack image save`, \
-             `fnpack image load`; or make a runner of a Debian: `fnpack image build -t {} -f {} --build-arg RUNNER_IMAGE=… stack`",
+             `fnpack image load`; or make one of packages, with fnpack's sources at hand: `fnpack image build -t runner/{language} --target {language} stack/runner \
+             && fnpack image build -t {} -f {} --build-arg RUNNER_IMAGE=runner/{language} stack`",
             stack.name, stack.file
         );
     }
