@@ -111,7 +111,9 @@ impl Broker {
         // The function's subscription starts at the end of the topic, so it has to be there first.
         self.wait_for_subscription(&topic("in"))?;
         let mut producer = client.producer(&topic("in"), schema).unwrap();
-        inputs.iter().for_each(|input| drop(producer.send(input.as_bytes()).unwrap()));
+        for input in inputs {
+            producer.send(input.as_bytes()).unwrap();
+        }
         inputs.iter().map(|_| next_line(&mut consumer)).collect()
     }
 
