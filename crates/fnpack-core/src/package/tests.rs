@@ -38,14 +38,16 @@ impl Folder {
     }
 }
 
-/// What `place` made of a file: the artifact's path, every file with its mode, and the slices.
-fn placed(folder: &Folder, name: &str, options: ArtifactOptions<'_>) -> Result<(String, Vec<String>, Vec<Vec<String>>), String> {
+/// What `place` made of a file: the artifact's path, every file with its mode, and the paths of each slice.
+type PlacedFiles = (String, Vec<String>, Vec<String>);
+
+fn placed(folder: &Folder, name: &str, options: ArtifactOptions<'_>) -> Result<PlacedFiles, String> {
     let artifact = Artifact::read(&folder.at(name), options).map_err(|error| error.to_string())?;
     let (app, way) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let root = Root::open(app.path()).unwrap();
     let placed = place(&artifact, &root, Path::new("/pulsar/function"), &Root::open(way.path()).unwrap());
     let placed = placed.map_err(|error| error.to_string())?;
-    Ok((placed.facts.artifact, files(&root, Path::new("")), placed.slices.into_iter().map(|slice| slice.paths).collect()))
+    Ok((placed.facts.artifact, files(&root, Path::new("")), placed.slices.into_iter().map(|slice| slice.paths.join(" ")).collect()))
 }
 
 fn files(root: &Root, folder: &Path) -> Vec<String> {
@@ -109,7 +111,7 @@ fn place_puts_each_kind_where_pulsar_finds_it() {
         let (path, found, parts) = placed(&folder, name, ArtifactOptions::default()).unwrap();
         assert_eq!(path, format!("/pulsar/function/{artifact}"), "{name}");
         assert_eq!(found, files, "{name}");
-        assert_eq!(parts.iter().map(|paths| paths.join(" ")).collect::<Vec<_>>(), slices, "{name}");
+        assert_eq!(parts, slices, "{name}");
     }
 }
 
