@@ -9,6 +9,7 @@
 
 mod artifact;
 mod class_path;
+mod fat_jar;
 mod kind;
 mod place;
 mod take;

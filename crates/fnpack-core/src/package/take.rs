@@ -5,9 +5,10 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use fnpack_artifact::{Facts, Language, python};
+use fnpack_artifact::{Facts, Language, java, python};
 use fs_err::File;
 
+use super::fat_jar;
 use crate::digest::{Digest, Hashing};
 use crate::root::{Root, RootError};
 
@@ -96,6 +97,15 @@ pub enum TakeError {
         /// As it must be.
         module: String,
     },
+    /// The jars cannot be made one.
+    #[error("cannot make one jar of the function and its libraries for `{}`", path.display())]
+    Jar {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: java::JarError,
+    },
     /// The zip cannot be made.
     #[error("cannot pack `{}`", path.display())]
     Zip {
@@ -152,16 +162,25 @@ pub fn take(app: &Root, app_dir: &Path, facts: Option<Facts>, wanted: &Wanted) -
     let format = source.format(&facts, wanted.format)?;
     let path = source.path(format, &wanted.output)?;
     let base = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    write_aside(&path, |file| source.write(app, format, &base, file))?;
+    let notes = write_aside(&path, |file| source.write(app, format, &base, file))?;
     let (digest, size) = digest_of(&path).map_err(|source| TakeError::Write { path: path.clone(), source })?;
     let artifact = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Taken { notes: notes(format, &artifact), path, format, size, digest, facts: Facts { artifact, ..facts } })
+    Ok(Taken {
+        notes: name_to_keep(format, &artifact).into_iter().chain(notes).collect(),
+        path,
+        format,
+        size,
+        digest,
+        facts: Facts { artifact, ..facts },
+    })
 }
 
 /// What of the application folder a package is made of.
 enum Source {
     /// This file, which is the package.
     File(PathBuf, Format),
+    /// This jar and its libraries.
+    Jars(PathBuf, Vec<PathBuf>),
     /// This Python module, alone.
     Module(PathBuf),
     /// `src` and maybe `deps`.
@@ -179,7 +198,10 @@ impl Source {
         Ok(match facts.language {
             Language::Go => Self::File(name, Format::Go),
             Language::Java if name.extension().is_some_and(|suffix| suffix == "nar") => Self::File(name, Format::Nar),
-            Language::Java => Self::File(name, Format::Jar),
+            Language::Java => match fat_jar::libraries(app, &name)? {
+                none if none.is_empty() => Self::File(name, Format::Jar),
+                libraries => Self::Jars(name, libraries),
+            },
             Language::Python => Self::Module(name),
         })
     }
@@ -188,7 +210,7 @@ impl Source {
         let possible: &[Format] = match self {
             Self::File(_, Format::Go) => &[Format::Go],
             Self::File(_, Format::Nar) => &[Format::Nar],
-            Self::File(..) => &[Format::Jar],
+            Self::File(..) | Self::Jars(..) => &[Format::Jar],
             Self::Module(_) => &[Format::Py, Format::Zip],
             Self::Tree => &[Format::Zip],
         };
@@ -220,9 +242,17 @@ impl Source {
         }
     }
 
-    fn write(&self, app: &Root, format: Format, base: &str, file: &mut File) -> Result<(), TakeError> {
+    /// Gives what there is to say of the package.
+    fn write(&self, app: &Root, format: Format, base: &str, file: &mut File) -> Result<Vec<String>, TakeError> {
+        if let Self::Jars(jar, libraries) = self {
+            return fat_jar::write(app, jar, libraries, file.path());
+        }
+        self.write_alone(app, format, base, file).map(|()| Vec::new())
+    }
+
+    fn write_alone(&self, app: &Root, format: Format, base: &str, file: &mut File) -> Result<(), TakeError> {
         match self {
-            Self::File(name, _) => copy(app, name, format, file),
+            Self::File(name, _) | Self::Jars(name, _) => copy(app, name, format, file),
             Self::Module(name) if format == Format::Py => copy(app, name, format, file),
             Self::Module(name) => {
                 app.create_dir("src", 0o755)?;
@@ -246,22 +276,22 @@ fn zip(app: &Root, base: &str, file: &mut File) -> Result<(), TakeError> {
     python::zip_package(base, &app.proc_path(), file).map_err(|source| TakeError::Zip { path, source })
 }
 
-fn notes(format: Format, name: &str) -> Vec<String> {
+fn name_to_keep(format: Format, name: &str) -> Option<String> {
     match format {
-        Format::Zip => vec![format!("keep the name `{name}` where it runs: Pulsar looks in the zip for the folder of that name")],
-        Format::Py => vec![format!("keep the name `{name}` where it runs: Pulsar imports the module by it")],
-        _ => Vec::new(),
+        Format::Zip => Some(format!("keep the name `{name}` where it runs: Pulsar looks in the zip for the folder of that name")),
+        Format::Py => Some(format!("keep the name `{name}` where it runs: Pulsar imports the module by it")),
+        _ => None,
     }
 }
 
 /// Writes a file beside its name and renames it, so that nobody ever sees half of it.
-fn write_aside(path: &Path, write: impl FnOnce(&mut File) -> Result<(), TakeError>) -> Result<(), TakeError> {
+fn write_aside<T>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, TakeError>) -> Result<T, TakeError> {
     let failed = |source| TakeError::Write { path: path.to_owned(), source };
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
     let part = path.with_file_name(name);
     let mut file = File::create(&part).map_err(failed)?;
-    let written = write(&mut file).and_then(|()| fs_err::rename(&part, path).map_err(failed));
+    let written = write(&mut file).and_then(|result| fs_err::rename(&part, path).map(|()| result).map_err(failed));
     if written.is_err() {
         // The first failure is the one to tell.
         let _ = fs_err::remove_file(&part);

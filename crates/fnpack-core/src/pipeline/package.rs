@@ -5,8 +5,8 @@ use super::build::{BuildOptions, Finished, Timings};
 use super::{PipelineError, Workbench};
 use crate::package::{Taken, Wanted, take};
 
-/// By this variable buildpacks are told that their result goes into a package: a fat jar instead of a thin one with its
-/// dependencies beside it, Python sources below `src`.
+/// By this variable buildpacks are told that their result goes into a package: Python sources below `src`, wheels below
+/// `deps`. A thin jar with its libraries beside it is made one jar here.
 const PACKAGE: &str = "BP_FUNCTION_PACKAGE";
 
 /// A package, and what it took.

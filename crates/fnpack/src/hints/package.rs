@@ -140,6 +140,7 @@ impl Explain for TakeError {
             }
             Self::Format { .. } => Advice::new(Usage).hint("leave out `--format`"),
             Self::ModuleName { module, .. } => Advice::new(Usage).hint(format!("write `-o {module}`, or `--format zip`")),
+            Self::Jar { source, .. } => source.advice(),
             Self::Zip { source, .. } => match source {
                 python::PackageError::Base(_) => Advice::new(Usage).hint("name the package with `-o NAME.zip`"),
                 python::PackageError::NoSource(_) => Advice::new(Fault),

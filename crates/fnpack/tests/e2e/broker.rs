@@ -74,6 +74,20 @@ fn start() -> Option<Broker> {
 }
 
 impl Broker {
+    /// What packages must fit: the worker runs them by this machine's own Java and Python.
+    pub(crate) fn worker(&self) -> [String; 3] {
+        let answer = |program: &Path, arguments: &[&str]| {
+            let output = Command::new(program).args(arguments).output().unwrap();
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+        };
+        let java = answer(Path::new("java"), &["-version"]);
+        let java = java.split('"').nth(1).and_then(|version| version.split('.').next()).unwrap().to_owned();
+        let about = "import platform; print(platform.python_version().rsplit('.', 1)[0], *platform.libc_ver())";
+        let python = answer(&python().unwrap(), &["-c", about]);
+        let (python, libc) = python.trim().split_once(' ').unwrap();
+        [format!("BP_RUNNER_JAVA={java}"), format!("BP_RUNNER_PYTHON={python}"), format!("BP_RUNNER_LIBC={libc}")]
+    }
+
     pub(crate) fn client(&self) -> Client {
         Client::connect(&ClientOptions::new(&self.service)).unwrap()
     }

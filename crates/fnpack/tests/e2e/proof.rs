@@ -78,9 +78,11 @@ fn registered(language: &Language, file: &str, class: Option<&str>, talk: &Talk)
     let Some(environment) = language.tree() else { return };
     let Some(pulsar) = broker::shared() else { return };
     let (package, again) = (environment.path().join(file), environment.path().join("again").join(file));
-    language.package(&environment, &language.example(), &package, &[]).success();
+    let worker = pulsar.worker();
+    let worker: Vec<&str> = worker.iter().flat_map(|variable| ["-e", variable]).collect();
+    language.package(&environment, &language.example(), &package, &worker).success();
     fs_err::create_dir(environment.path().join("again")).unwrap();
-    language.package(&environment, &language.example(), &again, &["--clear-cache"]).success();
+    language.package(&environment, &language.example(), &again, &[&worker[..], &["--clear-cache"]].concat()).success();
     assert_eq!(fs_err::read(&package).unwrap(), fs_err::read(&again).unwrap(), "{file} made twice");
     let name = format!("registered-{}", language.name);
     let found = pulsar.register(&name, language.name, class, Path::new(&package), talk.inputs);
