@@ -1,11 +1,9 @@
 //! Functions answer: source to image to the command that Function Mesh gives a container, against a real Pulsar, on each of
 //! our runners, before and after a rebase; and packages registered with a real functions worker.
 
-use std::path::Path;
-
-use super::broker::{self, Answer};
+use super::broker::{self, Answer, Registration};
 use super::environment::Environment;
-use super::language::{GO, JAVA, Language, PYTHON};
+use super::language::{self, GO, JAVA, Language, PYTHON};
 
 /// What an example is asked and what it answers.
 struct Talk {
@@ -63,7 +61,7 @@ fn go_function_answers_before_and_after_a_rebase() {
 #[test]
 fn java_function_answers_on_both_runners() {
     let Some(environment) = prove(&JAVA, &ORDERS) else { return };
-    JAVA.runner(&environment, "java-small");
+    language::runner(&environment, "java-small");
     environment.call("rebase proof/java --run-image runner/java-small").success();
     answers(&environment, "proof/java", &ORDERS);
 }
@@ -78,14 +76,14 @@ fn registered(language: &Language, file: &str, class: Option<&str>, talk: &Talk)
     let Some(environment) = language.tree() else { return };
     let Some(pulsar) = broker::shared() else { return };
     let (package, again) = (environment.path().join(file), environment.path().join("again").join(file));
-    let worker = pulsar.worker();
+    let worker = broker::worker();
     let worker: Vec<&str> = worker.iter().flat_map(|variable| ["-e", variable]).collect();
     language.package(&environment, &language.example(), &package, &worker).success();
     fs_err::create_dir(environment.path().join("again")).unwrap();
     language.package(&environment, &language.example(), &again, &[&worker[..], &["--clear-cache"]].concat()).success();
     assert_eq!(fs_err::read(&package).unwrap(), fs_err::read(&again).unwrap(), "{file} made twice");
     let name = format!("registered-{}", language.name);
-    let found = pulsar.register(&name, language.name, class, Path::new(&package), talk.inputs);
+    let found = pulsar.register(&Registration { name: &name, language: language.name, class, package: &package }, talk.inputs);
     assert_eq!(found, Answer::Lines(talk.answers.to_owned()), "{file}");
 }
 
