@@ -22,15 +22,14 @@ pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, RegistryError> {
 }
 
 impl HostCertificates {
+    /// Whether there is something for this host.
+    pub(super) fn exist(folders: &[PathBuf], host: &str) -> bool {
+        folder_of(folders, host).is_some()
+    }
+
     /// Reads the first of the folders that has something for this host.
     pub(super) fn read(folders: &[PathBuf], host: &str) -> Result<Option<Self>, RegistryError> {
-        if host.starts_with('.') || host.contains('/') {
-            return Ok(None);
-        }
-        match folders.iter().map(|folder| folder.join(host)).find(|folder| folder.is_dir()) {
-            Some(folder) => Self::read_folder(&folder).map(Some),
-            None => Ok(None),
-        }
+        folder_of(folders, host).map(|folder| Self::read_folder(&folder)).transpose()
     }
 
     fn read_folder(folder: &Path) -> Result<Self, RegistryError> {
@@ -48,6 +47,12 @@ impl HostCertificates {
         }
         Ok(own)
     }
+}
+
+fn folder_of(folders: &[PathBuf], host: &str) -> Option<PathBuf> {
+    // Hosts come from foreign answers too.
+    let stays_inside = !host.starts_with('.') && !host.contains('/');
+    folders.iter().filter(|_| stays_inside).map(|folder| folder.join(host)).find(|folder| folder.is_dir())
 }
 
 fn client(certificate: &Path) -> Result<ClientCert, RegistryError> {

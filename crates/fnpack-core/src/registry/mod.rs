@@ -50,7 +50,7 @@ pub use registries::{Registries, RegistriesError};
 pub use retry::Retry;
 pub use settings::{Proxy, Settings, Timeouts};
 use transport::Transport;
-use url::Url;
+use url::{Scheme, Url};
 
 /// Speaks to registries. Cheap to clone; clones share connections and logins, and may be used from
 /// several threads.
@@ -84,7 +84,8 @@ impl RegistryClient {
 
 impl Client {
     fn address(&self, registry: &str, path: &str) -> Url {
-        endpoint::address(registry, path, &self.insecure_hosts)
+        let url = endpoint::address(registry, path, &self.insecure_hosts);
+        if url.scheme() == Scheme::Http && self.transport.prefers_tls(&url) { url.encrypted() } else { url }
     }
 }
 

@@ -51,6 +51,8 @@ pub(super) struct Transport {
     common: Agents,
     /// Of hosts with certificates of their own; `None` where it is known that there are none.
     by_host: Mutex<HashMap<String, Option<Agents>>>,
+    /// Of hosts that may be spoken to in plain HTTP: whether they are not.
+    encrypted: Mutex<HashMap<String, bool>>,
     certificate_folders: Vec<PathBuf>,
     bypass: Vec<String>,
 }
@@ -85,7 +87,8 @@ impl Transport {
             proxy,
         };
         Ok(Self {
-            common: maker.agents(maker.roots.clone(), None),
+            common: maker.agents(maker.tls(Vec::new(), None)),
+            encrypted: Mutex::default(),
             maker,
             by_host: Mutex::default(),
             certificate_folders: settings.certificate_folders.clone(),
@@ -124,21 +127,49 @@ impl Transport {
     }
 
     fn agent(&self, url: &Url) -> Result<ureq::Agent, RegistryError> {
-        let agents = self.agents_for(url)?;
-        Ok(match agents.proxied {
+        self.agents_for(url).map(|agents| self.chosen(agents, url))
+    }
+
+    fn chosen(&self, agents: Agents, url: &Url) -> ureq::Agent {
+        match agents.proxied {
             Some(agent) if !bypasses(url.host(), &self.bypass) => agent,
             _ => agents.direct,
-        })
+        }
+    }
+
+    /// Whether a host that may be spoken to in plain HTTP is better spoken to over TLS: it has certificates here,
+    /// or it is somewhere else and answers so, with whatever certificate. Asked once for each host.
+    pub(super) fn prefers_tls(&self, url: &Url) -> bool {
+        let mut known = self.encrypted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encrypted) = known.get(url.authority()) {
+            return *encrypted;
+        }
+        let encrypted = HostCertificates::exist(&self.certificate_folders, url.authority())
+            || (!is_loopback(url.host()) && self.answers_unverified(&url.clone().encrypted()));
+        known.insert(url.authority().to_owned(), encrypted);
+        encrypted
+    }
+
+    /// Whether a host answers over TLS when nobody looks at its certificate; then nobody does so later either.
+    fn answers_unverified(&self, url: &Url) -> bool {
+        let tls = TlsConfig::builder().disable_verification(true).build();
+        let agents = self.maker.agents(tls);
+        let agent = self.chosen(agents.clone(), url);
+        let answers = agent.head(url.to_string()).call().is_ok();
+        if answers {
+            self.by_host.lock().unwrap_or_else(PoisonError::into_inner).insert(url.authority().to_owned(), Some(agents));
+        }
+        answers
     }
 
     fn agents_for(&self, url: &Url) -> Result<Agents, RegistryError> {
-        if url.scheme() == Scheme::Http || self.certificate_folders.is_empty() {
+        if url.scheme() == Scheme::Http {
             return Ok(self.common.clone());
         }
         let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
         if !by_host.contains_key(url.authority()) {
             let own = HostCertificates::read(&self.certificate_folders, url.authority())?;
-            let agents = own.map(|own| self.maker.agents([self.maker.roots.clone(), own.authorities].concat(), own.client));
+            let agents = own.map(|own| self.maker.agents(self.maker.tls(own.authorities, own.client)));
             by_host.insert(url.authority().to_owned(), agents);
         }
         Ok(by_host.get(url.authority()).cloned().flatten().unwrap_or_else(|| self.common.clone()))
@@ -146,8 +177,12 @@ impl Transport {
 }
 
 impl AgentMaker {
-    fn agents(&self, roots: Vec<Certificate<'static>>, client: Option<ClientCert>) -> Agents {
-        let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).client_cert(client).build();
+    fn tls(&self, further: Vec<Certificate<'static>>, client: Option<ClientCert>) -> TlsConfig {
+        let roots = [self.roots.clone(), further].concat();
+        TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).client_cert(client).build()
+    }
+
+    fn agents(&self, tls: TlsConfig) -> Agents {
         let proxied = self.proxy.as_ref().map(|proxy| agent(tls.clone(), &self.user_agent, self.timeouts, Some(proxy.clone())));
         Agents { direct: agent(tls, &self.user_agent, self.timeouts, None), proxied }
     }

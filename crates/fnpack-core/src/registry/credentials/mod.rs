@@ -214,6 +214,11 @@ fn server_of(registry: &str) -> &str {
     if registry == DOCKER_HUB { "https://index.docker.io/v1/" } else { registry }
 }
 
+/// A registry as image names have it, out of what people and files call it.
+pub fn registry_name(text: &str) -> String {
+    normal_key(&text.trim().to_ascii_lowercase())
+}
+
 /// `https://host/v1/` and `host` are the same place, as are the many names of Docker Hub.
 fn normal_key(key: &str) -> String {
     let key = key.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
