@@ -29,6 +29,9 @@ const COMMANDS: [&str; 27] = [
     "store",
     "store check",
     "store gc",
+    "login",
+    "logout",
+    "access",
     "doctor",
     "completion",
 ];
