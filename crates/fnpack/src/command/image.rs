@@ -187,7 +187,9 @@ fn push(name: &Reference, destination: Option<&Reference>, session: &Session<'_>
     let image = session.stored(name)?;
     let registry =
         session.bench.registry.as_ref().ok_or_else(|| CommandError::message(Class::Usage, "`--offline` keeps from asking a registry"))?;
-    let pushed = registry.client()?.push(&image, destination.unwrap_or(name))?;
+    let pushed = registry.client()?.push(&image, destination.unwrap_or(name)).map_err(|error| {
+        CommandError::from(error).details([format!("`{}` stays in the store: the same command tries again", name.familiar())])
+    })?;
     session.ui.progress_done();
     session.ui.step(&format!("{} layers sent, {} mounted, {} already there", pushed.sent, pushed.mounted, pushed.present));
     session.ui.result(&pushed.reference.familiar());

@@ -3,7 +3,7 @@
 use super::environment::{Environment, repository};
 
 /// Every command that has a help text, in the order of the document.
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 30] = [
     "",
     "new",
     "build",
@@ -29,6 +29,9 @@ const COMMANDS: [&str; 27] = [
     "store",
     "store check",
     "store gc",
+    "login",
+    "logout",
+    "access",
     "doctor",
     "completion",
 ];
