@@ -29,6 +29,9 @@ pub(crate) struct SourceArguments {
     /// Class or module of the function, where there are several
     #[arg(long, value_name = "NAME")]
     pub(crate) class_name: Option<String>,
+    /// Leave out of the function's jar what every runner brings
+    #[arg(long)]
+    pub(crate) strip_provided: bool,
     /// Variable for the buildpacks; NAME alone takes the value from here
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,

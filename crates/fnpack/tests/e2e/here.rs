@@ -14,7 +14,7 @@ use fnpack_sandbox::{ExitStatus, IdMapping, Mount, Network, Overlay, OverlayXatt
 
 use super::environment::{Environment, Outcome, bash_builder, cache, repository, user_is_root};
 use super::golang;
-use super::language::go_proxy;
+use super::language::{JAVA, Language, PYTHON, go_proxy};
 
 /// As OpenShift has it: any user, group 0.
 const ANYBODY: User = User { uid: 123_456, gid: 0, groups: Vec::new() };
@@ -65,11 +65,8 @@ impl Jail {
         plan.network = Network::Host;
         let config = self.image.config().config.env.iter().filter_map(|entry| entry.split_once('='));
         let mut variables: BTreeMap<OsString, OsString> = config.map(|(name, value)| (name.into(), value.into())).collect();
-        let own = [
-            ("PATH", "/mnt:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-            ("FNPACK_STORE", "/tmp/store"),
-            ("TMPDIR", "/tmp"),
-        ];
+        let path = format!("/mnt:{}", self.image.env("PATH").unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+        let own = [("PATH", path.as_str()), ("FNPACK_STORE", "/tmp/store"), ("TMPDIR", "/tmp")];
         variables.extend(own.map(|(name, value)| (name.into(), value.into())));
         variables.extend(self.variables.iter().map(|(name, value)| ((*name).into(), value.clone())));
         plan.environment = variables;
@@ -90,7 +87,7 @@ impl Jail {
 
     /// Builds a source, and again, and gives the name with its digest.
     fn build(&self, name: &str, arguments: &str) -> String {
-        let first = self.run(&format!("fnpack --quiet build {name} {arguments}")).success();
+        let first = self.run(&format!("fnpack build {name} {arguments}")).success();
         let again = self.run(&format!("fnpack build {name} {arguments}")).success();
         assert!(again.contains("0 made"), "{again}");
         let last = |text: &str| text.lines().last().unwrap_or_default().to_owned();
@@ -182,6 +179,33 @@ fn needs_root_jailed_go_build_is_that_of_the_sandbox() {
     let proxy = format!("file:///srv,{}", go_proxy());
     let arguments = format!("/opt/examples/go/exclamation -e GOPROXY={proxy} -e GONOSUMDB=github.com/apache/pulsar/pulsar-function-go");
     assert_eq!(jail.build("here/go", &arguments), expected);
+}
+
+/// An example built in the jail, by anybody and by root without capabilities; its downloads are its own each time.
+fn jailed_as_in_the_sandbox(language: &Language) {
+    let Some(environment) = language.tree() else { return };
+    if !user_is_root() {
+        return;
+    }
+    let name = format!("here/{}", language.name);
+    let expected = language.build(&environment, &name, &language.example(), &["--quiet"]).success();
+    for user in [ANYBODY, ROOT] {
+        let mut jail = Jail::new(&environment, &format!("fnpack/{}", language.builder), user);
+        jail.mounts = vec![(repository(), "/media")];
+        jail.reach_the_network();
+        let jail = jail.with_runner(&environment, &format!("stack/{}-runner", language.name));
+        assert_eq!(jail.build(&name, &format!("/media/examples/{}", language.example)), expected);
+    }
+}
+
+#[test]
+fn needs_root_jailed_java_builds_are_those_of_the_sandbox() {
+    jailed_as_in_the_sandbox(&JAVA);
+}
+
+#[test]
+fn needs_root_jailed_python_builds_are_those_of_the_sandbox() {
+    jailed_as_in_the_sandbox(&PYTHON);
 }
 
 impl Jail {

@@ -18,6 +18,7 @@ mod here;
 mod images;
 mod instance;
 mod language;
+mod layers;
 mod lifecycle;
 mod looked_for;
 mod mishaps;
