@@ -343,7 +343,7 @@ fn build_failures_say_what_helps() {
         (
             "no function",
             |build| build.result("target/f-1.jar", &[ClassSource::function("x/F").flags(0), ClassSource::new("x/G")]),
-            "there is no function among the 2 classes of `f-1.jar`: class `x.F` is not public\n\
+            "there is no function among the classes of `f-1.jar` (2): class `x.F` is not public\n\
              hint: a function is a public class with a public constructor without parameters that implements \
              org.apache.pulsar.functions.api.Function, org.apache.pulsar.functions.api.WindowFunction, java.util.function.Function; \
              name it in BP_FUNCTION_CLASS",

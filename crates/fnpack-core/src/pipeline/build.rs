@@ -206,7 +206,10 @@ impl<'a> Flow<'a> {
             _ => Some(ChosenRunImage::choose(bench, options, &builder)?),
         };
         let runner = match (&options.builder, &run_image) {
-            (_, None) => RunnerFacts::unknown(options.target.clone()),
+            (_, None) => {
+                bench.report.step("no run image is at hand: what depends on one is chosen for this machine");
+                RunnerFacts::unknown(options.target.clone())
+            }
             (BuilderChoice::Image(_), Some(run_image)) => bench.runner_facts(&run_image.image)?,
             // Nothing can be mounted where there is no sandbox.
             (BuilderChoice::Folder(_), Some(run_image)) => bench.runner_facts_without_mounts(&run_image.image),
