@@ -74,7 +74,7 @@ impl OpenBuilder {
             return Err(PipelineError::BuilderOfOtherTarget { target: Box::new(target.clone()), own: Box::new(description.target) });
         }
         let api = common_api(folder.name(), &description)?;
-        let image = folder.stand_in(&description);
+        let image = BuilderFolder::stand_in(&description);
         let host = Host { name: folder.name(), is_overlaid: false, image: &image, description: &description };
         let buildpacks = ChosenBuildpacks::open(bench, &options.buildpacks, &host).map_err(Box::new)?;
         let further = buildpacks.folder().map(fs_err::canonicalize).transpose()?;

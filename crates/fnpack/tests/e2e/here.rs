@@ -16,7 +16,7 @@ use super::environment::{Environment, Outcome, bash_builder, cache, repository, 
 use super::golang;
 use super::language::{JAVA, Language, PYTHON, go_proxy};
 
-/// As OpenShift has it: any user, group 0.
+/// As `OpenShift` has it: any user, group 0.
 const ANYBODY: User = User { uid: 123_456, gid: 0, groups: Vec::new() };
 /// Root in name only.
 const ROOT: User = User { uid: 0, gid: 0, groups: Vec::new() };
