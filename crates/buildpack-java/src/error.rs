@@ -20,9 +20,9 @@ pub(crate) enum JavaError {
     Absent(Absent),
     #[error("several modules may hold the function: {}", names(.modules))]
     SeveralModules { tool: Tool, modules: Vec<PathBuf> },
-    #[error("there is no JDK: neither JAVA_HOME is set nor is `javac` in the build image's PATH")]
+    #[error("there is no JDK: neither JAVA_HOME is set nor is `javac` in the PATH of the build")]
     JdkMissing,
-    #[error("the build image has a Java that cannot compile: there is `java`, but no `javac` in its PATH")]
+    #[error("there is a Java that cannot compile: `java` is in the PATH of the build, and `javac` is not")]
     CompilerMissing,
     #[error("JAVA_HOME is `{}`, where there is no bin/javac", .0.display())]
     JdkNamed(PathBuf),
@@ -30,7 +30,7 @@ pub(crate) enum JavaError {
     JdkVersion(#[source] io::Error),
     #[error("which Java `{}` is, is not known", .0.display())]
     JdkUnknown(PathBuf),
-    #[error("there is no `{}` in the build image's PATH, and no `{}` in the source folder", .0.program(), .0.wrapper())]
+    #[error("there is no `{}` in the PATH of the build, and no `{}` in the source folder", .0.program(), .0.wrapper())]
     ToolMissing(Tool),
     #[error("prepare {tool}")]
     Prepare { tool: Tool, source: io::Error },
@@ -259,7 +259,7 @@ mod tests {
             ),
             (
                 JavaError::ToolMissing(Tool::Gradle),
-                "there is no `gradle` in the build image's PATH, and no `gradlew` in the source folder\n\
+                "there is no `gradle` in the PATH of the build, and no `gradlew` in the source folder\n\
                  hint: add the wrapper to the source with `gradle wrapper`, or use a build image with Gradle",
             ),
             (

@@ -136,6 +136,9 @@ const HINTS: [(&str, &str); 22] = [
     ("unexpected argument", "the uv of the build image is too old: 0.11.20 or newer is needed"),
 ];
 
+/// Mistakes that no setting helps with.
+const SYNTAX_ERRORS: [&str; 3] = ["SyntaxError: ", "IndentationError: ", "TabError: "];
+
 impl PythonError {
     /// What the user may do, where it is known.
     pub(crate) fn hint(&self) -> Option<String> {
@@ -150,6 +153,7 @@ impl PythonError {
                     "add the project that has `{module}` to the dependencies; BP_PYTHON_IMPORT_CHECK=false leaves the import out"
                 ));
             }
+            Self::Import { said, .. } if SYNTAX_ERRORS.iter().any(|name| said.contains(name)) => "correct the file at that line",
             Self::Import { .. } | Self::Crash { .. } => "BP_PYTHON_IMPORT_CHECK=false leaves the import out",
             Self::PythonMissing => "use a build image with Python 3",
             Self::UvMissing => "use a build image with uv, or add it where the build runs: `python3 -m pip install uv`",

@@ -38,7 +38,8 @@ pub(crate) struct SourceArguments {
     /// File with a NAME=VALUE a line; `--env` is stronger
     #[arg(long = "env-file", value_name = "FILE")]
     pub(crate) env_files: Vec<PathBuf>,
-    /// Folder of this machine that the build sees, read-only unless `:rw`
+    /// Folder of this machine that the build sees, read-only unless `:rw`; below `/platform/bindings` it is a service
+    /// binding
     #[arg(long = "volume", value_name = "HERE:THERE[:ro|rw]")]
     pub(crate) volumes: Vec<String>,
     /// Network of bin/build; bin/detect never has one

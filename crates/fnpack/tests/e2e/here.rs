@@ -289,3 +289,55 @@ fn host_builds_with_the_toolchain_of_the_machine() {
     assert_eq!(host["function"]["artifact"], sandbox["function"]["artifact"], "{built} {expected}");
     golang::assert_comes_up(&environment, "host/go");
 }
+
+#[test]
+fn host_builds_java_with_the_tools_of_the_machine() {
+    let Some(environment) = JAVA.tree() else { return };
+    if std::process::Command::new("mvn").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "this test needs `mvn`");
+        return;
+    }
+    JAVA.build(&environment, "host/java-sandbox", &JAVA.example(), &["--quiet"]).success();
+    JAVA.build(&environment, "host/java", &JAVA.example(), &["--executor", "host"]).success();
+    let function = |name: &str| {
+        let inspected: serde_json::Value = serde_json::from_str(&environment.fnpack(["inspect", "-o", "json", name]).success()).unwrap();
+        inspected["function"].clone()
+    };
+    assert_eq!(function("host/java"), function("host/java-sandbox"));
+}
+
+const MODULE: &str = "class F:\n    def process(self, input, context):\n        return input\n";
+
+#[test]
+fn host_package_needs_no_image() {
+    let environment = Environment::empty();
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "this test needs `python3`");
+        return;
+    }
+    environment.write("function/exclaim.py", MODULE);
+    let outcome = environment.call("--offline --executor host package function -o made/");
+    assert!(outcome.stderr.contains("no run image is at hand"), "{}", outcome.stderr);
+    assert!(outcome.success().ends_with("made/exclaim.py"));
+    assert_eq!(fs_err::read_to_string(environment.path().join("made/exclaim.py")).unwrap(), MODULE);
+    let error = environment.call("--offline --executor host build host/none function").failure(4);
+    assert!(error.contains("stack/python-runner") && error.contains("hint:"), "{error}");
+}
+
+#[test]
+fn host_names_the_tool_that_is_missing() {
+    let environment = Environment::empty();
+    environment.write("python/f.py", MODULE);
+    environment.write("python/requirements.txt", "six\n");
+    for (source, said) in [
+        (JAVA.example(), "there is no JDK"),
+        (environment.path().join("python"), "there is no `python3` in the PATH of the build"),
+        (golang::example(), "there is no `go`"),
+    ] {
+        let mut command = environment.command();
+        command.env("PATH", environment.path()).args(["--offline", "--executor", "host", "package"]).arg(&source);
+        let output = Outcome::from(command.output().unwrap());
+        assert!(output.stderr.contains(said) && output.stderr.contains("hint: use a build image with"), "{}", output.stderr);
+        output.failure(1);
+    }
+}

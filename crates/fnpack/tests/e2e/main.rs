@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod bad_input;
+mod bad_source;
 mod broker;
 mod custom;
 mod dockerfile;
@@ -29,3 +30,4 @@ mod reproducible;
 mod rootless;
 mod run;
 mod runners;
+mod secrets;
