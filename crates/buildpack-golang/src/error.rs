@@ -18,7 +18,7 @@ pub(crate) enum GolangError {
     Absent(Absent),
     #[error("several main packages start a function: {}", .0.iter().map(|folder| as_argument(folder)).collect::<Vec<_>>().join(", "))]
     SeveralFunctions(Vec<PathBuf>),
-    #[error("there is no `go` in the build image's PATH")]
+    #[error("there is no `go` in the PATH of the build")]
     GoMissing,
     #[error("run `{command}`")]
     Run { command: String, source: io::Error },

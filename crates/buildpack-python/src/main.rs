@@ -13,6 +13,7 @@ mod interpreter;
 mod manifest;
 mod placement;
 mod settings;
+mod syntax;
 mod uv;
 
 use std::process::ExitCode;
@@ -65,7 +66,8 @@ impl Buildpack for PythonBuildpack {
         match project.search.choose(settings.class.as_deref()) {
             Ok(_) | Err(NoFunction::Several(_)) => DetectResultBuilder::pass().build(),
             Err(absent) => {
-                say(&absent.to_string());
+                let folder = context.app_dir.join(&project.root);
+                say(&syntax::explained(absent, project.search.broken(), &folder, &variables).to_string());
                 DetectResultBuilder::fail().build()
             }
         }

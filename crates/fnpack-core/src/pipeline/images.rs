@@ -41,6 +41,19 @@ pub enum FindError {
         #[source]
         source: Box<RegistryError>,
     },
+    /// The store has it for another target, and it could not be had for this one.
+    #[error("the image `{name}` in the store is for {present}, not for {target}")]
+    OtherTarget {
+        /// As users write it.
+        name: String,
+        /// What it was wanted for.
+        target: Target,
+        /// What the store has.
+        present: Target,
+        /// Why it could not be had.
+        #[source]
+        source: Box<FindError>,
+    },
     /// A layer could not be fetched.
     #[error("cannot fetch the layers of `{name}`")]
     Layers {
@@ -68,7 +81,16 @@ impl Workbench<'_> {
     pub fn find(&self, reference: &Reference, target: &Target) -> Result<Image, FindError> {
         match self.store.image(reference, target)? {
             Some(image) => Ok(image),
-            None => self.pull(reference, target),
+            None => self.pull(reference, target).map_err(|error| self.with_target_in_store(reference, target, error)),
+        }
+    }
+
+    fn with_target_in_store(&self, reference: &Reference, target: &Target, error: FindError) -> FindError {
+        match self.store.target_of(reference) {
+            Ok(Some(present)) if present != *target => {
+                FindError::OtherTarget { name: reference.familiar(), target: target.clone(), present, source: Box::new(error) }
+            }
+            _ => error,
         }
     }
 

@@ -4,6 +4,7 @@
 //! each module is one thing that can be made on it.
 
 mod artifact;
+mod bindings;
 mod build;
 mod builder_folder;
 mod builders;

@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod bad_input;
+mod bad_source;
 mod broker;
 mod custom;
 mod dockerfile;
@@ -18,6 +19,7 @@ mod here;
 mod images;
 mod instance;
 mod language;
+mod layers;
 mod lifecycle;
 mod looked_for;
 mod mishaps;
@@ -29,3 +31,4 @@ mod reproducible;
 mod rootless;
 mod run;
 mod runners;
+mod secrets;
