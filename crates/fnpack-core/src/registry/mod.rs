@@ -21,10 +21,13 @@ mod exchange;
 mod progress;
 mod pull;
 mod push;
+mod referrers;
 mod refusal;
+mod replace;
 mod retry;
 mod settings;
 mod transport;
+mod tree;
 mod url;
 
 use std::fmt;

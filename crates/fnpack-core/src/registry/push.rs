@@ -29,7 +29,7 @@ pub struct Pushed {
 
 /// How a blob got to where it is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     Present,
     Mounted,
     Sent,
@@ -92,21 +92,21 @@ impl BlobSource for Config {
 }
 
 /// The repository that is pushed to.
-struct PushTarget<'a> {
-    client: &'a Client,
-    reference: &'a Reference,
+pub(super) struct PushTarget<'a> {
+    pub(super) client: &'a Client,
+    pub(super) reference: &'a Reference,
 }
 
 impl PushTarget<'_> {
-    fn access(&self) -> Access {
+    pub(super) fn access(&self) -> Access {
         Access { registry: self.reference.registry().to_owned(), scopes: vec![Scope::push(self.reference.repository())] }
     }
 
-    fn address(&self, path: &str) -> Url {
+    pub(super) fn address(&self, path: &str) -> Url {
         self.client.address(self.reference.registry(), &format!("v2/{}/{path}", self.reference.repository()))
     }
 
-    fn put_blob(&self, descriptor: &Descriptor, blob: &Blob) -> Result<Way, RegistryError> {
+    pub(super) fn put_blob(&self, descriptor: &Descriptor, blob: &Blob) -> Result<Way, RegistryError> {
         let (digest, progress) = (&descriptor.digest, &self.client.progress);
         if self.has_blob(digest)? {
             progress.blob(digest, Step::Present);
@@ -130,7 +130,7 @@ impl PushTarget<'_> {
 
     /// Asks the registry to take a blob over from its other repository. Whatever it answers but yes
     /// means that the blob has to be sent.
-    fn mount(&self, digest: &Digest, blob: &Blob) -> Result<bool, RegistryError> {
+    pub(super) fn mount(&self, digest: &Digest, blob: &Blob) -> Result<bool, RegistryError> {
         let repository = blob.repository();
         let from = repository.as_deref().and_then(|name| name.strip_prefix(self.reference.registry())?.strip_prefix('/'));
         let Some(from) = from.filter(|from| *from != self.reference.repository()) else { return Ok(false) };
@@ -157,7 +157,7 @@ impl PushTarget<'_> {
         }
     }
 
-    fn upload(&self, descriptor: &Descriptor, blob: &Blob) -> Result<(), RegistryError> {
+    pub(super) fn upload(&self, descriptor: &Descriptor, blob: &Blob) -> Result<(), RegistryError> {
         let url = self.address("blobs/uploads/");
         let call = Call { method: "POST", url: &url, headers: &[], body: Body::Bytes(b"") };
         let response = self.client.ask_once(&call, &self.access(), &[202])?;
@@ -179,7 +179,7 @@ impl PushTarget<'_> {
     }
 
     /// A registry that has uploads go to another host does without our login there.
-    fn access_at(&self, url: &Url) -> Access {
+    pub(super) fn access_at(&self, url: &Url) -> Access {
         if url.same_origin(&self.address("")) {
             return self.access();
         }
@@ -199,7 +199,7 @@ impl PushTarget<'_> {
         }
     }
 
-    fn mismatch(&self, what: &'static str, expected: Digest, actual: Digest) -> RegistryError {
+    pub(super) fn mismatch(&self, what: &'static str, expected: Digest, actual: Digest) -> RegistryError {
         RegistryError::DigestMismatch { what, reference: self.reference.familiar(), expected, actual }
     }
 
