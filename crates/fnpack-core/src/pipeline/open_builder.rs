@@ -174,13 +174,13 @@ impl ChosenRunImage {
             std::iter::once(&entry.image).chain(&entry.mirrors).map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>()?;
         let names = RunImageNames { image: entry.image.clone(), mirrors: entry.mirrors.clone() };
         for reference in &candidates {
-            if let Some(image) = bench.store.image(reference, &options.target)? {
-                return Ok(Self { image, reference: reference.clone(), names });
+            if bench.store.image(reference, &options.target)?.is_some() {
+                return Ok(Self { image: bench.find(reference, &options.target)?, reference: reference.clone(), names });
             }
         }
         let mut first_failure: Option<FindError> = None;
         for reference in candidates {
-            match bench.pull(&reference, &options.target) {
+            match bench.find(&reference, &options.target) {
                 Ok(image) => return Ok(Self { image, reference, names }),
                 Err(error) => first_failure = first_failure.or(Some(error)),
             }
