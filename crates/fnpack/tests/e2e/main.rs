@@ -8,6 +8,7 @@
 mod artifacts;
 mod bad_input;
 mod broker;
+mod copy;
 mod custom;
 mod dockerfile;
 mod documents_tree;
