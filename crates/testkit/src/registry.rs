@@ -64,6 +64,7 @@ enum Kind {
     Corrupt,
     Append(Vec<u8>),
     HangUp,
+    CutUpload(usize),
 }
 
 impl Fault {
@@ -99,6 +100,11 @@ impl Fault {
     /// Closes the connection without an answer.
     pub fn hang_up(method: &str, path: &str) -> Self {
         Self::new(method, path, Kind::HangUp)
+    }
+
+    /// Keeps this many bytes of an upload's body and closes the connection without an answer.
+    pub fn cut_upload(method: &str, bytes: usize) -> Self {
+        Self::new(method, "/blobs/uploads/", Kind::CutUpload(bytes))
     }
 
     /// Only this many times; for ever if not said.
@@ -357,6 +363,10 @@ fn answer(state: &State, request: &Request, stream: &mut TcpStream) -> Option<()
     if let Some(Kind::Answer(answer)) = &fault {
         return answer.write(stream, head, usize::MAX).ok();
     }
+    if let Some(Kind::CutUpload(limit)) = fault {
+        routes::keep_part(state, request, limit);
+        return None;
+    }
     if matches!(fault, Some(Kind::HangUp)) {
         return None;
     }
@@ -376,7 +386,7 @@ fn answer(state: &State, request: &Request, stream: &mut TcpStream) -> Option<()
             let _ = answer.write(stream, head, limit);
             return None;
         }
-        Some(Kind::Answer(_) | Kind::HangUp) | None => {}
+        Some(Kind::Answer(_) | Kind::HangUp | Kind::CutUpload(_)) | None => {}
     }
     answer.write(stream, head, usize::MAX).ok()
 }

@@ -5,6 +5,7 @@ use super::RegistryClient;
 use super::error::RegistryError;
 use super::pull::{not_an_image, pulling};
 use super::transport::{Body, Call};
+use super::upload::Destination;
 use crate::digest::Digest;
 use crate::image::{Index, ManifestTree, media_type};
 use crate::reference::Reference;
@@ -17,6 +18,10 @@ const SUBJECT_HEADER: &str = "oci-subject";
 impl RegistryClient {
     /// What refers to a manifest in the repository of a name, with all that it names.
     pub fn referrers(&self, reference: &Reference, subject: &Digest) -> Result<Vec<ManifestTree>, RegistryError> {
+        self.0.from_places(reference, |place| self.referrers_at(place, subject))
+    }
+
+    fn referrers_at(&self, reference: &Reference, subject: &Digest) -> Result<Vec<ManifestTree>, RegistryError> {
         let list = match self.listed_referrers(reference, subject)? {
             Some(list) => list,
             None => self.tagged_referrers(reference, subject)?,
@@ -26,6 +31,7 @@ impl RegistryClient {
 
     /// Sends what refers to a manifest, and lists it where the registry does not.
     pub fn push_referrers(&self, referrers: &[ManifestTree], reference: &Reference, subject: &Digest) -> Result<(), RegistryError> {
+        let place = self.0.registries.place_of(reference)?;
         let mut unlisted = Vec::new();
         for referrer in referrers {
             let named = reference.pinned(referrer.descriptor.digest);
@@ -37,10 +43,11 @@ impl RegistryClient {
         if unlisted.is_empty() {
             return Ok(());
         }
-        let mut index = self.tagged_referrers(reference, subject)?;
+        let mut index = self.tagged_referrers(&place, subject)?;
         unlisted.retain(|entry| !index.manifests.iter().any(|known| known.digest == entry.digest));
         index.manifests.extend(unlisted);
-        self.put_document(reference, &tag_of(subject), media_type::OCI_INDEX, &index.encode()).map(drop)
+        let destination = Destination { client: &self.0, reference: &place };
+        destination.put_document(&tag_of(subject), media_type::OCI_INDEX, &index.encode()).map(drop)
     }
 
     /// The registry's own list; `None` if it keeps none.

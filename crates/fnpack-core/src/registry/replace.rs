@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::error::RegistryError;
-use super::push::{PushTarget, Pushed, Way};
+use super::push::{Config, Mount, Piece, Pushed, Way, pieces};
 use super::transport::{Body, Call};
-use super::{RegistryClient, Step};
+use super::upload::Destination;
+use super::{RegistryClient, Step, parallel};
 use crate::digest::Digest;
-use crate::image::Image;
+use crate::image::{Blob, Image};
 use crate::reference::Reference;
 
 impl RegistryClient {
@@ -23,51 +24,57 @@ impl RegistryClient {
     }
 
     fn push_unasked(&self, image: &Image, reference: &Reference, present: &BTreeSet<Digest>) -> Result<Pushed, RegistryError> {
-        let digest = image.digest();
-        let target = PushTarget { client: &self.0, reference };
-        let mut pushed = Pushed { reference: reference.with_digest(digest), sent: 0, mounted: 0, present: 0 };
-        let mut seen = BTreeSet::new();
-        for layer in image.layers().iter().filter(|layer| seen.insert(layer.descriptor.digest)) {
-            let digest = &layer.descriptor.digest;
+        let place = self.0.registries.place_of(reference)?;
+        let destination = Destination { client: &self.0, reference: &place };
+        let config = Blob::new(Config(image.clone()));
+        let mut pushed = Pushed::nothing(reference, image.digest());
+        let put = |piece: &Piece<'_>| {
+            let digest = &piece.descriptor.digest;
             if present.contains(digest) {
                 self.0.progress.blob(digest, Step::Present);
-                pushed.present += 1;
-            } else if target.mount(digest, &layer.blob)? {
-                self.0.progress.blob(digest, Step::Mounted);
-                pushed.mounted += 1;
+                Ok(Way::Present)
+            } else if *digest == image.manifest().config.digest {
+                destination.put_small(digest, image.config_bytes())
             } else {
-                match target.put_blob(&layer.descriptor, &layer.blob)? {
-                    Way::Present => pushed.present += 1,
-                    Way::Mounted => pushed.mounted += 1,
-                    Way::Sent => pushed.sent += 1,
-                }
+                destination.put_mounted(piece)
             }
-        }
-        let config = image.manifest().config.digest;
-        if present.contains(&config) {
-            pushed.present += 1;
-        } else {
-            target.put_small(&config, image.config_bytes())?;
-            pushed.sent += 1;
-        }
-        let name = reference.tag().map_or_else(|| digest.to_string(), str::to_owned);
-        self.put_document(reference, &name, image.manifest().media_type(), image.manifest_bytes())?;
+        };
+        parallel::for_each(&pieces(image, &config), put)?.into_iter().for_each(|way| pushed.count(way));
+        let name = destination.manifest_name(&image.digest());
+        destination.put_document(&name, image.manifest().media_type(), image.manifest_bytes())?;
         Ok(pushed)
     }
 }
 
-impl PushTarget<'_> {
+impl Destination<'_> {
+    /// A blob that the registry probably has in another repository.
+    fn put_mounted(&self, piece: &Piece<'_>) -> Result<Way, RegistryError> {
+        let digest = &piece.descriptor.digest;
+        match self.mount(digest, piece.origin.as_deref())? {
+            Mount::Done => {
+                self.client.progress.blob(digest, Step::Mounted);
+                Ok(Way::Mounted)
+            }
+            Mount::Refused(Some(session)) => {
+                self.send(piece.descriptor, piece.blob, Some(session))?;
+                self.client.progress.blob(digest, Step::Done);
+                Ok(Way::Sent)
+            }
+            Mount::Refused(None) => self.put_blob(piece),
+        }
+    }
+
     /// A blob in one request; registries that do not take it so open an upload, which it is sent to.
-    fn put_small(&self, digest: &Digest, bytes: &[u8]) -> Result<(), RegistryError> {
+    fn put_small(&self, digest: &Digest, bytes: &[u8]) -> Result<Way, RegistryError> {
         let url = self.address("blobs/uploads/").with_query("digest", &digest.to_string());
         let headers = [("Content-Type", "application/octet-stream")];
         let call = Call { method: "POST", url: &url, headers: &headers, body: Body::Bytes(bytes) };
         let response = self.client.ask(&call, &self.access(), &[201, 202])?;
-        if response.status == 201 {
-            return Ok(());
+        if response.status == 202 {
+            let url = self.client.location(&response)?.with_query("digest", &digest.to_string());
+            let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(bytes) };
+            self.client.ask(&call, &self.access_at(&url), &[201])?;
         }
-        let url = self.client.location(&response)?.with_query("digest", &digest.to_string());
-        let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(bytes) };
-        self.client.ask(&call, &self.access_at(&url), &[201]).map(drop)
+        Ok(Way::Sent)
     }
 }

@@ -1,12 +1,14 @@
 //! Manifests and indexes with all that they name, as they are in a repository: what is copied byte for
 //! byte (OCI distribution specification, "Pulling manifests", "Pushing Manifests").
 
-use super::RegistryClient;
+use std::collections::BTreeSet;
+
 use super::error::RegistryError;
-use super::pull::{manifest_path, name_of, not_an_image, promised_digest};
-use super::push::{PushTarget, Pushed, Way};
-use super::transport::{Body, Call, Response};
-use crate::digest::Digest;
+use super::pull::{name_of, not_an_image};
+use super::push::{Piece, Pushed};
+use super::transport::Response;
+use super::upload::Destination;
+use super::{RegistryClient, parallel};
 use crate::image::{Blob, Descriptor, ImageError, ManifestTree, TreeSource, media_type};
 use crate::reference::Reference;
 
@@ -19,6 +21,10 @@ struct Repository<'a> {
 impl RegistryClient {
     /// What a name stands for, whole: an image, or an index with all that it names. Blobs are opened later.
     pub fn tree(&self, reference: &Reference) -> Result<ManifestTree, RegistryError> {
+        self.0.from_places(reference, |place| self.tree_at(place))
+    }
+
+    fn tree_at(&self, reference: &Reference) -> Result<ManifestTree, RegistryError> {
         let document = self.0.document(reference, &name_of(reference))?;
         let media_type = media_type_of(&document.bytes, document.is_index);
         let descriptor = Descriptor::of(&media_type, &document.bytes);
@@ -37,48 +43,27 @@ impl RegistryClient {
 
     /// The same, with the registry's last answer.
     pub(super) fn push_answered(&self, tree: &ManifestTree, reference: &Reference) -> Result<(Pushed, Response), RegistryError> {
+        let place = self.0.registries.place_of(reference)?;
+        let destination = Destination { client: &self.0, reference: &place };
         let digest = tree.descriptor.digest;
-        let mut pushed = Pushed { reference: reference.with_digest(digest), sent: 0, mounted: 0, present: 0 };
-        self.push_parts(tree, &PushTarget { client: &self.0, reference }, &mut pushed)?;
-        let name = reference.tag().map_or_else(|| digest.to_string(), str::to_owned);
-        let response = self.put_document(reference, &name, &tree.descriptor.media_type, &tree.bytes)?;
+        let mut pushed = Pushed::nothing(reference, digest);
+        destination.put_parts(tree, &mut pushed)?;
+        let response = destination.put_document(&destination.manifest_name(&digest), &tree.descriptor.media_type, &tree.bytes)?;
         Ok((pushed, response))
     }
+}
 
-    fn push_parts(&self, tree: &ManifestTree, target: &PushTarget<'_>, pushed: &mut Pushed) -> Result<(), RegistryError> {
+impl Destination<'_> {
+    fn put_parts(&self, tree: &ManifestTree, pushed: &mut Pushed) -> Result<(), RegistryError> {
         for child in &tree.children {
-            self.push_parts(child, target, pushed)?;
-            let name = child.descriptor.digest.to_string();
-            self.put_document(target.reference, &name, &child.descriptor.media_type, &child.bytes)?;
+            self.put_parts(child, pushed)?;
+            self.put_document(&child.descriptor.digest.to_string(), &child.descriptor.media_type, &child.bytes)?;
         }
-        for (descriptor, blob) in &tree.blobs {
-            match target.put_blob(descriptor, blob)? {
-                Way::Present => pushed.present += 1,
-                Way::Mounted => pushed.mounted += 1,
-                Way::Sent => pushed.sent += 1,
-            }
-        }
+        let mut seen = BTreeSet::new();
+        let once = tree.blobs.iter().filter(|(descriptor, _)| seen.insert(descriptor.digest));
+        let pieces: Vec<Piece<'_>> = once.map(|(descriptor, blob)| Piece { descriptor, blob, origin: blob.repository() }).collect();
+        parallel::for_each(&pieces, |piece| self.put_blob(piece))?.into_iter().for_each(|way| pushed.count(way));
         Ok(())
-    }
-
-    /// Puts a manifest or an index under a tag or its digest.
-    pub(super) fn put_document(
-        &self,
-        reference: &Reference,
-        name: &str,
-        media_type: &str,
-        bytes: &[u8],
-    ) -> Result<Response, RegistryError> {
-        let target = PushTarget { client: &self.0, reference };
-        let url = self.0.address(reference.registry(), &manifest_path(reference, name));
-        let headers = [("Content-Type", media_type)];
-        let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(bytes) };
-        let response = self.0.ask(&call, &target.access(), &[201])?;
-        let expected = Digest::of(bytes);
-        match promised_digest(&response) {
-            Some(actual) if actual != expected => Err(target.mismatch("the manifest", expected, actual)),
-            _ => Ok(response),
-        }
     }
 }
 

@@ -4,6 +4,7 @@ mod buildpacks;
 mod image;
 mod index;
 mod package;
+mod registry;
 mod run;
 mod source;
 
@@ -21,6 +22,7 @@ pub(crate) use image::{
 };
 pub(crate) use index::IndexCommand;
 pub(crate) use package::{LanguageArgument, NewArguments, PackageArguments};
+pub(crate) use registry::{AccessArguments, LoginArguments, LogoutArguments};
 pub(crate) use run::{FunctionArguments, PlatformKind, RunArguments};
 pub(crate) use source::SourceArguments;
 
@@ -49,6 +51,9 @@ pub(crate) struct GlobalArguments {
     /// Never use the network for images
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) offline: bool,
+    /// File with certificates of authorities that registries are trusted by, beside the system's
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub(crate) registry_ca: Option<PathBuf>,
     /// How the commands of a build are run
     #[arg(
         long,
@@ -119,6 +124,14 @@ pub(crate) enum Command {
     /// Care for the local store
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Keep a login for a registry, once it is proven right
+    #[command(after_help = registry::LOGIN_EXAMPLES)]
+    Login(LoginArguments),
+    /// Forget the login for a registry
+    Logout(LogoutArguments),
+    /// Prove that images can be pulled and pushed, before a build needs it
+    #[command(after_help = registry::ACCESS_EXAMPLES)]
+    Access(AccessArguments),
     /// Show what works on this machine, and what to change
     #[command(after_help = "Examples:\n  fnpack doctor\n  fnpack doctor --require sandbox   # exit code 5 if builds cannot be isolated")]
     Doctor(DoctorArguments),

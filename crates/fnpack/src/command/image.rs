@@ -190,7 +190,9 @@ pub(super) fn push(
     if session.bench.store.digest_of(name)?.is_none() {
         session.stored(name)?;
     }
+    let kept = || format!("`{}` stays in the store: the same command tries again", name.familiar());
     copy(&Address::Named(name.clone()), &Address::Registry(destination.clone()), platforms, session)
+        .map_err(|error| error.details([kept()]))
 }
 
 fn copy(from: &Address, to: &Address, platforms: &PlatformsArguments, session: &Session<'_>) -> Result<(), CommandError> {

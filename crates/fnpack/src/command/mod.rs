@@ -1,5 +1,6 @@
 //! What a user asked for, done: one module a command.
 
+mod access;
 mod artifact;
 mod build;
 mod builder;
@@ -11,6 +12,7 @@ mod host_builder;
 mod image;
 mod index;
 mod inspect;
+mod login;
 mod new;
 mod package;
 mod project;
@@ -40,6 +42,9 @@ pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandErro
         Command::Completion { shell } => completion::completion(shell, ui),
         Command::New(new) => new::run(&new, ui)?,
         Command::Manual { folder } => completion::manual(&folder)?,
+        Command::Login(login) => login::login(&login, &arguments.global, ui)?,
+        Command::Logout(logout) => login::logout(&logout, &arguments.global, ui)?,
+        Command::Access(access) => access::run(&access, arguments.global, ui)?,
         Command::Doctor(doctor) => return Ok(doctor::run(&doctor, &arguments.global, ui)),
         command => {
             let executor = executor::choose(arguments.global.executor, &command)?;
@@ -92,7 +97,14 @@ fn in_session(command: Command, session: &Session<'_>) -> Result<ExitCode, Comma
         Command::Builder(BuilderCommand::Ls { output }) => builder::list(output, session)?,
         Command::Store(StoreCommand::Check { deep }) => store::check(deep, session)?,
         Command::Store(StoreCommand::Gc { dry_run }) => store::collect(dry_run, session)?,
-        Command::New(_) | Command::Version | Command::Completion { .. } | Command::Manual { .. } | Command::Doctor(_) => {}
+        Command::New(_)
+        | Command::Version
+        | Command::Completion { .. }
+        | Command::Manual { .. }
+        | Command::Doctor(_)
+        | Command::Login(_)
+        | Command::Logout(_)
+        | Command::Access(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -34,6 +34,9 @@ const COMMANDS: [&str; 32] = [
     "store",
     "store check",
     "store gc",
+    "login",
+    "logout",
+    "access",
     "doctor",
     "completion",
 ];

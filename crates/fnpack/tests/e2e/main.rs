@@ -25,6 +25,7 @@ mod mishaps;
 mod proof;
 mod readme;
 mod rebase;
+mod registries;
 mod reproducible;
 mod rootless;
 mod run;

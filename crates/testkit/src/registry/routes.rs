@@ -72,6 +72,7 @@ pub(super) fn route(state: &State, request: &Request) -> Answer {
         ("GET", Resource::Referrers(repository, subject)) => referrers(state, repository, subject),
         ("GET", Resource::Tags(repository)) => tags(state, repository),
         ("POST", Resource::Upload(repository, _)) => start_upload(state, request, repository),
+        ("GET", Resource::Upload(repository, session)) => upload_status(state, repository, session),
         ("PATCH" | "PUT", Resource::Upload(repository, session)) => continue_upload(state, request, repository, session),
         ("DELETE", Resource::Upload(_, session)) => {
             state.lock().uploads.remove(session);
@@ -273,11 +274,33 @@ fn start_upload(state: &State, request: &Request, repository: &str) -> Answer {
     Answer::new(202).header("Location", format!("/v2/{repository}/blobs/uploads/{session}?_state=secret"))
 }
 
+fn upload_status(state: &State, repository: &str, session: &str) -> Answer {
+    match state.lock().uploads.get(session) {
+        Some(received) => Answer::new(204)
+            .header("Location", format!("/v2/{repository}/blobs/uploads/{session}?_state=resumed"))
+            .header("Range", format!("0-{}", received.len().saturating_sub(1))),
+        None => Answer::error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"),
+    }
+}
+
+/// What a connection that breaks in the middle of an upload leaves behind.
+pub(super) fn keep_part(state: &State, request: &Request, limit: usize) {
+    if let Some(Resource::Upload(_, session)) = Resource::parse(request.path())
+        && let Some(received) = state.lock().uploads.get_mut(session)
+    {
+        received.extend(request.body.iter().take(limit));
+    }
+}
+
 fn continue_upload(state: &State, request: &Request, repository: &str, session: &str) -> Answer {
     let mut contents = state.lock();
     let Some(received) = contents.uploads.get_mut(session) else {
         return Answer::error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
     };
+    let start = request.header("content-range").and_then(|range| range.split('-').next()?.parse::<usize>().ok());
+    if start.is_some_and(|start| start != received.len()) {
+        return Answer::error(416, "BLOB_UPLOAD_INVALID", "the chunk does not follow what is here");
+    }
     received.extend_from_slice(&request.body);
     if request.method == "PATCH" {
         let end = received.len().saturating_sub(1);
