@@ -233,19 +233,18 @@ fn not_sent(name: &Reference, source: RegistryError) -> CopyError {
 
 fn write(parcel: &Parcel, from: &Address, to: &archive::Address) -> Result<(), CopyError> {
     let names: Vec<Reference> = from.reference().map(Reference::without_digest).into_iter().collect();
+    // What is called by a label is called by nothing else, so that the next of that label takes its place.
+    let in_layout = || match &to.name {
+        Some(label) => NamedTree { names: Vec::new(), label: Some(label.clone()), tree: parcel.tree() },
+        None => NamedTree { names: names.clone(), label: None, tree: parcel.tree() },
+    };
     match &to.place {
         Place::DockerArchive(path) => {
             let named = of_docker(parcel, from, to, names)?;
             write_aside(path, |file| archive::write(&[named], Format::Docker, file))
         }
-        Place::OciArchive(path) => {
-            let named = NamedTree { names, label: to.name.clone(), tree: parcel.tree() };
-            write_aside(path, |file| archive::write_trees(&[named], file))
-        }
-        Place::OciLayout(folder) => {
-            let named = NamedTree { names, label: to.name.clone(), tree: parcel.tree() };
-            Ok(oci_layout::write(folder, &named)?)
-        }
+        Place::OciArchive(path) => write_aside(path, |file| archive::write_trees(&[in_layout()], file)),
+        Place::OciLayout(folder) => Ok(oci_layout::write(folder, &in_layout())?),
     }
 }
 

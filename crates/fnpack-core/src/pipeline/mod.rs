@@ -151,3 +151,6 @@ impl Workbench<'_> {
         self.store.snapshot(image, &|unpacking| self.report.progress("unpacking", unpacking.bytes, Some(unpacking.total)))
     }
 }
+
+#[cfg(test)]
+mod tests;

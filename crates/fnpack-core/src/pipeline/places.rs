@@ -58,9 +58,8 @@ impl Workbench<'_> {
             Address::Registry(reference) => return self.pull(reference, target).map(|_| reference.clone()),
             Address::Archive(place) => place,
         };
-        let Named { names, label, image } = self.in_archive(place, target)?;
-        let name = names.into_iter().next().or_else(|| label?.parse().ok());
-        let name = name.ok_or_else(|| FindError::Nameless { place: place.to_string() })?;
+        let Named { names, image, .. } = self.in_archive(place, target)?;
+        let name = names.into_iter().next().ok_or_else(|| FindError::Nameless { place: place.to_string() })?;
         self.put(&image, [&name])?;
         Ok(name)
     }
