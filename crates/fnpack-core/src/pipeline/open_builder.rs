@@ -168,13 +168,25 @@ impl ChosenRunImage {
             let names = RunImageNames { image: reference.familiar(), mirrors: Vec::new() };
             return Ok(Self { image: bench.find(reference, &options.target)?, reference: reference.clone(), names });
         }
+<<<<<<< HEAD
         if let Some(found) = Self::in_store(bench, options, builder)? {
             return Ok(found);
+=======
+        let entry = builder.description.run_images().into_iter().next();
+        let entry = entry.ok_or_else(|| PipelineError::NoRunImage { builder: options.builder.name() })?;
+        let candidates =
+            std::iter::once(&entry.image).chain(&entry.mirrors).map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>()?;
+        let names = RunImageNames { image: entry.image.clone(), mirrors: entry.mirrors.clone() };
+        for reference in &candidates {
+            if bench.store.image(reference, &options.target)?.is_some() {
+                return Ok(Self { image: bench.find(reference, &options.target)?, reference: reference.clone(), names });
+            }
+>>>>>>> copy
         }
         let (names, candidates) = of_builder(options, builder)?;
         let mut first_failure: Option<FindError> = None;
         for reference in candidates {
-            match bench.pull(&reference, &options.target) {
+            match bench.find(&reference, &options.target) {
                 Ok(image) => return Ok(Self { image, reference, names }),
                 Err(error) => first_failure = first_failure.or(Some(error)),
             }

@@ -29,11 +29,14 @@ mod parallel;
 mod progress;
 mod pull;
 mod push;
+mod referrers;
 mod refusal;
 mod registries;
+mod replace;
 mod retry;
 mod settings;
 mod transport;
+mod tree;
 mod upload;
 mod url;
 
