@@ -54,21 +54,19 @@ pub enum FindError {
         #[source]
         source: Box<RegistryError>,
     },
-<<<<<<< HEAD
     /// The store has it for another target, and it could not be had for this one.
     #[error("the image `{name}` in the store is for {present}, not for {target}")]
     OtherTarget {
         /// As users write it.
         name: String,
         /// What it was wanted for.
-        target: Target,
+        target: Box<Target>,
         /// What the store has.
-        present: Target,
+        present: Box<Target>,
         /// Why it could not be had.
         #[source]
         source: Box<FindError>,
     },
-=======
     /// Nothing is sent with `--offline`.
     #[error("`--offline` keeps from sending `{name}` to its registry")]
     OfflinePush {
@@ -87,7 +85,6 @@ pub enum FindError {
     /// The name inside an archive is none.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
->>>>>>> copy
     /// A layer could not be fetched.
     #[error("cannot fetch the layers of `{name}`")]
     Layers {
@@ -128,9 +125,12 @@ impl Workbench<'_> {
 
     fn with_target_in_store(&self, reference: &Reference, target: &Target, error: FindError) -> FindError {
         match self.store.target_of(reference) {
-            Ok(Some(present)) if present != *target => {
-                FindError::OtherTarget { name: reference.familiar(), target: target.clone(), present, source: Box::new(error) }
-            }
+            Ok(Some(present)) if present != *target => FindError::OtherTarget {
+                name: reference.familiar(),
+                target: Box::new(target.clone()),
+                present: Box::new(present),
+                source: Box::new(error),
+            },
             _ => error,
         }
     }

@@ -168,20 +168,8 @@ impl ChosenRunImage {
             let names = RunImageNames { image: reference.familiar(), mirrors: Vec::new() };
             return Ok(Self { image: bench.find(reference, &options.target)?, reference: reference.clone(), names });
         }
-<<<<<<< HEAD
         if let Some(found) = Self::in_store(bench, options, builder)? {
             return Ok(found);
-=======
-        let entry = builder.description.run_images().into_iter().next();
-        let entry = entry.ok_or_else(|| PipelineError::NoRunImage { builder: options.builder.name() })?;
-        let candidates =
-            std::iter::once(&entry.image).chain(&entry.mirrors).map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>()?;
-        let names = RunImageNames { image: entry.image.clone(), mirrors: entry.mirrors.clone() };
-        for reference in &candidates {
-            if bench.store.image(reference, &options.target)?.is_some() {
-                return Ok(Self { image: bench.find(reference, &options.target)?, reference: reference.clone(), names });
-            }
->>>>>>> copy
         }
         let (names, candidates) = of_builder(options, builder)?;
         let mut first_failure: Option<FindError> = None;
@@ -206,8 +194,8 @@ impl ChosenRunImage {
     fn in_store(bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder) -> Result<Option<Self>, PipelineError> {
         let (names, candidates) = of_builder(options, builder)?;
         for reference in candidates {
-            if let Some(image) = bench.store.image(&reference, &options.target)? {
-                return Ok(Some(Self { image, reference, names }));
+            if bench.store.image(&reference, &options.target)?.is_some() {
+                return Ok(Some(Self { image: bench.find(&reference, &options.target)?, reference, names }));
             }
         }
         Ok(None)
