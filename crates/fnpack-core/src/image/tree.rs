@@ -81,8 +81,8 @@ impl ManifestTree {
     }
 
     fn with_children<S: TreeSource>(source: &S, descriptor: Descriptor, bytes: Vec<u8>, depth: usize) -> Result<Self, S::Error> {
-        let names = Names::of(&bytes).map_err(|error| source.invalid(&descriptor, error))?;
-        let named = names.manifests.unwrap_or_default();
+        let document = Names::of(&bytes).map_err(|error| source.invalid(&descriptor, error))?;
+        let named = document.manifests.unwrap_or_default();
         if named.len() > MOST_CHILDREN || depth == 0 && !named.is_empty() {
             return Err(source.invalid(&descriptor, ImageError::TooManyManifests));
         }
@@ -91,7 +91,7 @@ impl ManifestTree {
             Self::with_children(source, entry, bytes, depth.saturating_sub(1))
         };
         let children = named.into_iter().map(child).collect::<Result<_, _>>()?;
-        let blobs = names.layers.into_iter().flatten().chain(names.config);
+        let blobs = document.layers.into_iter().flatten().chain(document.config);
         let blobs = blobs.map(|blob| (blob.clone(), source.blob(&blob))).collect();
         Ok(Self { descriptor, bytes: bytes.into(), blobs, children })
     }

@@ -90,14 +90,14 @@ pub enum CopyError {
 /// What is copied: an image, whose config is known, or anything.
 enum Parcel {
     One(Image),
-    All(ManifestTree),
+    All(Box<ManifestTree>),
 }
 
 /// Copies what `from` stands for to `to`.
 pub fn copy(bench: &Workbench<'_>, from: &Address, to: &Address, selection: &Selection) -> Result<Copied, CopyError> {
     let parcel = match selection {
         Selection::One(target) => Parcel::One(bench.look_at(from, target)?),
-        Selection::All => Parcel::All(bench.tree_at(from)?),
+        Selection::All => Parcel::All(Box::new(bench.tree_at(from)?)),
     };
     let mut copied = Copied { digest: parcel.digest(), pushed: None, referrers: 0 };
     match to {
@@ -143,7 +143,7 @@ impl Parcel {
     fn tree(&self) -> ManifestTree {
         match self {
             Self::One(image) => ManifestTree::of(image),
-            Self::All(tree) => tree.clone(),
+            Self::All(tree) => tree.as_ref().clone(),
         }
     }
 
@@ -240,8 +240,8 @@ fn write(parcel: &Parcel, from: &Address, to: &archive::Address) -> Result<(), C
     };
     match &to.place {
         Place::DockerArchive(path) => {
-            let named = of_docker(parcel, from, to, names)?;
-            write_aside(path, |file| archive::write(&[named], Format::Docker, file))
+            let image = of_docker(parcel, from, to, names)?;
+            write_aside(path, |file| archive::write(&[image], Format::Docker, file))
         }
         Place::OciArchive(path) => write_aside(path, |file| archive::write_trees(&[in_layout()], file)),
         Place::OciLayout(folder) => Ok(oci_layout::write(folder, &in_layout())?),
