@@ -135,7 +135,7 @@ pub enum RegistryError {
         /// What is wrong with it.
         fault: CertificateFault,
         /// The certificate, where it could be looked at.
-        presented: Option<PeerCertificate>,
+        presented: Option<Box<PeerCertificate>>,
         /// In the words of the TLS library.
         #[source]
         source: Cause,

@@ -132,7 +132,7 @@ impl Transport {
         let direct = self.common.proxied.is_none() || bypasses(url.host(), &self.bypass);
         match error {
             RegistryError::Certificate { host, fault, source, .. } if direct => {
-                RegistryError::Certificate { host, fault, presented: PeerCertificate::of(url), source }
+                RegistryError::Certificate { host, fault, presented: PeerCertificate::of(url).map(Box::new), source }
             }
             error => error,
         }
