@@ -173,6 +173,8 @@ struct Contents {
     connections: Vec<TcpStream>,
     counter: usize,
     refuse_mounts: bool,
+    no_referrers: bool,
+    single_posts: bool,
     blobs_elsewhere: Option<String>,
 }
 
@@ -236,6 +238,16 @@ impl Registry {
     /// Answers mounts with an upload session from now on.
     pub fn refuse_mounts(&self) {
         self.state.lock().refuse_mounts = true;
+    }
+
+    /// Keeps no list of referrers from now on, as registries before 1.1 of the specification.
+    pub fn keep_no_referrers(&self) {
+        self.state.lock().no_referrers = true;
+    }
+
+    /// Takes a whole blob with the request that would open an upload from now on.
+    pub fn take_single_posts(&self) {
+        self.state.lock().single_posts = true;
     }
 
     /// Redirects requests for blobs to the same path below another base URL from now on.

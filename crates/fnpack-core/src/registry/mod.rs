@@ -30,11 +30,14 @@ mod peer_certificate;
 mod progress;
 mod pull;
 mod push;
+mod referrers;
 mod refusal;
 mod registries;
+mod replace;
 mod retry;
 mod settings;
 mod transport;
+mod tree;
 mod upload;
 mod url;
 

@@ -94,10 +94,7 @@ impl RegistryClient {
         let resolved = self.resolve_at(reference, target)?;
         let manifest = Manifest::parse(&resolved.manifest_bytes).map_err(|source| not_an_image(reference, source))?;
         let config = self.config(reference, &manifest.config)?;
-        let blob = |descriptor: &Descriptor, _| {
-            let (client, reference) = (Arc::clone(&self.0), reference.clone());
-            Blob::new(RegistryBlob { client, reference, descriptor: descriptor.clone() })
-        };
+        let blob = |descriptor: &Descriptor, _| self.blob_of(reference, descriptor);
         let image = Image::from_bytes(resolved.manifest_bytes, config, blob).map_err(|source| not_an_image(reference, source))?;
         let found = image.target();
         // Configs of artifacts and of hand-made images may name no target at all.
@@ -116,6 +113,12 @@ impl RegistryClient {
         Ok(())
     }
 
+    /// A blob of a repository, opened when somebody needs it.
+    pub(super) fn blob_of(&self, reference: &Reference, descriptor: &Descriptor) -> Blob {
+        let (client, reference) = (Arc::clone(&self.0), reference.clone());
+        Blob::new(RegistryBlob { client, reference, descriptor: descriptor.clone() })
+    }
+
     fn config(&self, reference: &Reference, descriptor: &Descriptor) -> Result<Vec<u8>, RegistryError> {
         let too_long = || RegistryError::TooLong { what: "the config", reference: reference.familiar(), limit: LONGEST_CONFIG };
         if descriptor.size > LONGEST_CONFIG {
@@ -129,15 +132,19 @@ impl RegistryClient {
 }
 
 /// A manifest or an index.
-struct Document {
-    bytes: Vec<u8>,
-    digest: Digest,
-    is_index: bool,
+pub(super) struct Document {
+    pub(super) bytes: Vec<u8>,
+    pub(super) digest: Digest,
+    pub(super) is_index: bool,
 }
 
 impl Client {
     /// Asks the mirrors of a name in their order, and at last the registry itself.
-    fn first_answer<T>(&self, reference: &Reference, ask: impl Fn(&Reference) -> Result<T, RegistryError>) -> Result<T, RegistryError> {
+    pub(super) fn first_answer<T>(
+        &self,
+        reference: &Reference,
+        ask: impl Fn(&Reference) -> Result<T, RegistryError>,
+    ) -> Result<T, RegistryError> {
         let own = self.registries.place_of(reference)?;
         let mut mirrors = Vec::new();
         for mirror in self.registries.mirrors_of(reference) {
@@ -156,7 +163,7 @@ impl Client {
 
     /// Gets a manifest or index by tag or digest, and checks it against the digest in the name and the
     /// one that the registry promises.
-    fn document(&self, reference: &Reference, name: &str) -> Result<Document, RegistryError> {
+    pub(super) fn document(&self, reference: &Reference, name: &str) -> Result<Document, RegistryError> {
         self.retrying(|| self.document_once(reference, name)).map_err(|error| error.of_image(&reference.familiar()))
     }
 
@@ -187,12 +194,12 @@ impl Client {
     }
 }
 
-fn pulling(reference: &Reference) -> Access {
+pub(super) fn pulling(reference: &Reference) -> Access {
     Access { registry: reference.registry().to_owned(), scopes: vec![Scope::pull(reference.repository())] }
 }
 
 /// A digest counts more than a tag.
-fn name_of(reference: &Reference) -> String {
+pub(super) fn name_of(reference: &Reference) -> String {
     match (reference.digest(), reference.tag()) {
         (Some(digest), _) => digest.to_string(),
         (None, tag) => tag.unwrap_or("latest").to_owned(),
@@ -215,7 +222,7 @@ fn check(what: &'static str, reference: &Reference, expected: Digest, actual: Di
     Err(RegistryError::DigestMismatch { what, reference: reference.familiar(), expected, actual })
 }
 
-fn not_an_image(reference: &Reference, source: ImageError) -> RegistryError {
+pub(super) fn not_an_image(reference: &Reference, source: ImageError) -> RegistryError {
     RegistryError::Image { reference: reference.familiar(), source }
 }
 

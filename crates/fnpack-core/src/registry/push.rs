@@ -7,7 +7,7 @@ use super::auth::Scope;
 use super::base::Base;
 use super::error::RegistryError;
 use super::pull::{ACCEPT, manifest_path, promised_digest};
-use super::transport::{Body, Call};
+use super::transport::{Body, Call, Response};
 use super::upload::{Destination, Session};
 use super::{RegistryClient, Step, parallel};
 use crate::digest::Digest;
@@ -29,24 +29,24 @@ pub struct Pushed {
 
 /// How a blob got to where it is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     Present,
     Mounted,
     Sent,
 }
 
 /// What came of the wish to take a blob over.
-enum Mount {
+pub(super) enum Mount {
     Done,
     /// It has to be sent, in the session that the registry opened instead.
     Refused(Option<Session>),
 }
 
 /// A blob of the image and the repository, of whatever registry, that is known to have it.
-struct Piece<'a> {
-    descriptor: &'a Descriptor,
-    blob: &'a Blob,
-    origin: Option<String>,
+pub(super) struct Piece<'a> {
+    pub(super) descriptor: &'a Descriptor,
+    pub(super) blob: &'a Blob,
+    pub(super) origin: Option<String>,
 }
 
 impl RegistryClient {
@@ -62,19 +62,13 @@ impl RegistryClient {
         let destination = Destination { client: &self.0, reference: &place };
         let config = Blob::new(Config(image.clone()));
         let pieces = pieces(image, &config);
-        let mut pushed = Pushed { reference: reference.with_digest(digest), sent: 0, mounted: 0, present: 0 };
+        let mut pushed = Pushed::nothing(reference, digest);
         if destination.has_manifest(&digest)? {
             pushed.present = pieces.len();
             return Ok(pushed);
         }
-        for way in parallel::for_each(&pieces, |piece| destination.put_blob(piece))? {
-            match way {
-                Way::Present => pushed.present += 1,
-                Way::Mounted => pushed.mounted += 1,
-                Way::Sent => pushed.sent += 1,
-            }
-        }
-        destination.put_manifest(image)?;
+        parallel::for_each(&pieces, |piece| destination.put_blob(piece))?.into_iter().for_each(|way| pushed.count(way));
+        destination.put_document(&destination.manifest_name(&digest), image.manifest().media_type(), image.manifest_bytes())?;
         Ok(pushed)
     }
 
@@ -91,8 +85,22 @@ impl RegistryClient {
     }
 }
 
+impl Pushed {
+    pub(super) fn nothing(reference: &Reference, digest: Digest) -> Self {
+        Self { reference: reference.with_digest(digest), sent: 0, mounted: 0, present: 0 }
+    }
+
+    pub(super) fn count(&mut self, way: Way) {
+        match way {
+            Way::Present => self.present += 1,
+            Way::Mounted => self.mounted += 1,
+            Way::Sent => self.sent += 1,
+        }
+    }
+}
+
 /// The image's blobs, each once: empty layers are often the same ones.
-fn pieces<'a>(image: &'a Image, config: &'a Blob) -> Vec<Piece<'a>> {
+pub(super) fn pieces<'a>(image: &'a Image, config: &'a Blob) -> Vec<Piece<'a>> {
     let base = Base::of(image);
     let layers = image.layers().iter().enumerate().map(|(position, layer)| {
         let origin = layer.blob.repository().or_else(|| base.as_ref()?.repository_of(position));
@@ -104,7 +112,7 @@ fn pieces<'a>(image: &'a Image, config: &'a Blob) -> Vec<Piece<'a>> {
 }
 
 /// The config of an image as a blob.
-struct Config(Image);
+pub(super) struct Config(pub(super) Image);
 
 impl BlobSource for Config {
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
@@ -117,7 +125,7 @@ impl BlobSource for Config {
 }
 
 impl Destination<'_> {
-    fn manifest_name(&self, digest: &Digest) -> String {
+    pub(super) fn manifest_name(&self, digest: &Digest) -> String {
         self.reference.tag().map_or_else(|| digest.to_string(), str::to_owned)
     }
 
@@ -129,7 +137,7 @@ impl Destination<'_> {
         Ok(response.status == 200 && promised_digest(&response) == Some(*digest))
     }
 
-    fn put_blob(&self, piece: &Piece<'_>) -> Result<Way, RegistryError> {
+    pub(super) fn put_blob(&self, piece: &Piece<'_>) -> Result<Way, RegistryError> {
         let (digest, progress) = (&piece.descriptor.digest, &self.client.progress);
         if self.has_blob(digest)? {
             progress.blob(digest, Step::Present);
@@ -155,7 +163,7 @@ impl Destination<'_> {
 
     /// Asks the registry to take a blob over from its other repository. Whatever it answers but yes
     /// means that the blob has to be sent.
-    fn mount(&self, digest: &Digest, origin: Option<&str>) -> Result<Mount, RegistryError> {
+    pub(super) fn mount(&self, digest: &Digest, origin: Option<&str>) -> Result<Mount, RegistryError> {
         let from = origin.and_then(|name| name.strip_prefix(self.reference.registry())?.strip_prefix('/'));
         let Some(from) = from.filter(|from| *from != self.reference.repository()) else { return Ok(Mount::Refused(None)) };
         let url = self.address("blobs/uploads/").with_query("mount", &digest.to_string()).with_query("from", from);
@@ -170,12 +178,13 @@ impl Destination<'_> {
         }
     }
 
-    fn put_manifest(&self, image: &Image) -> Result<(), RegistryError> {
-        let digest = image.digest();
-        let url = self.client.address(self.reference.registry(), &manifest_path(self.reference, &self.manifest_name(&digest)));
-        let headers = [("Content-Type", image.manifest().media_type())];
-        let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(image.manifest_bytes()) };
+    /// Puts a manifest or an index under a tag or its digest.
+    pub(super) fn put_document(&self, name: &str, media_type: &str, bytes: &[u8]) -> Result<Response, RegistryError> {
+        let url = self.client.address(self.reference.registry(), &manifest_path(self.reference, name));
+        let headers = [("Content-Type", media_type)];
+        let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(bytes) };
         let response = self.client.ask(&call, &self.access(), &[201])?;
-        self.confirmed(&response, "the manifest", digest)
+        self.confirmed(&response, "the manifest", Digest::of(bytes))?;
+        Ok(response)
     }
 }

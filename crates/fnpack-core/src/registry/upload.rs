@@ -133,7 +133,7 @@ impl Destination<'_> {
     }
 
     /// A registry that has uploads go to another host does without our login there.
-    fn access_at(&self, url: &Url) -> Access {
+    pub(super) fn access_at(&self, url: &Url) -> Access {
         if url.same_origin(&self.address("")) {
             return self.access();
         }

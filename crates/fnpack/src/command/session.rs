@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use fnpack_core::digest::Digest;
 use fnpack_core::image::Image;
-use fnpack_core::pipeline::{Registry, Surroundings, Workbench};
+use fnpack_core::pipeline::{PullPolicy, Registry, Surroundings, Workbench};
 use fnpack_core::reference::Reference;
+use fnpack_core::registry::Pushed;
 use fnpack_core::store::{Store, StoreOptions};
 use fnpack_core::target::Target;
 use fnpack_sandbox::{EnterPlan, Entered, IdMapping, OverlayXattr};
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use super::executor::Executor;
 use crate::arguments::GlobalArguments;
+use crate::embedded;
 use crate::error::{Class, CommandError};
 use crate::registries;
 use crate::settings::Settings;
@@ -41,7 +43,7 @@ pub(super) fn enter_user_namespace() -> Result<Option<ExitCode>, CommandError> {
 
 impl<'a> Session<'a> {
     /// Opens the store and reads the environment.
-    pub(super) fn open(global: GlobalArguments, executor: Executor, ui: &'a Ui) -> Result<Self, CommandError> {
+    pub(super) fn open(global: GlobalArguments, executor: Executor, pull_policy: PullPolicy, ui: &'a Ui) -> Result<Self, CommandError> {
         let mut settings = Settings::read(global.store).ok_or_else(|| {
             CommandError::message(Class::Usage, "there is no home folder to keep the store in")
                 .hint("name a folder with `--store DIR` or FNPACK_STORE")
@@ -59,6 +61,8 @@ impl<'a> Session<'a> {
         let bench = Workbench {
             store,
             registry,
+            pull_policy,
+            made_here: embedded::names(),
             surroundings,
             xattr,
             single_id: matches!(mapping, IdMapping::Single { .. }),
@@ -71,6 +75,21 @@ impl<'a> Session<'a> {
     /// An image of the store.
     pub(super) fn stored(&self, name: &Reference) -> Result<Image, CommandError> {
         Ok(self.bench.stored(name)?)
+    }
+
+    /// Sends an image of the store to its registries. If one of them does not take it, nothing is lost.
+    pub(super) fn publish(&self, image: &Image, names: &[&Reference]) -> Result<(), CommandError> {
+        let kept = |error| CommandError::from(error).details(["the image is in the store: `fnpack image push` sends it later".to_owned()]);
+        for pushed in self.bench.publish(image, names).map_err(kept)? {
+            self.pushed(&pushed);
+        }
+        Ok(())
+    }
+
+    /// Says what was sent.
+    pub(super) fn pushed(&self, pushed: &Pushed) {
+        self.ui.progress_done();
+        self.ui.step(&format!("{} blobs sent, {} mounted, {} already there", pushed.sent, pushed.mounted, pushed.present));
     }
 
     /// Prints a value as JSON.
