@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::credentials::CredentialsError;
+use super::peer_certificate::PeerCertificate;
 use crate::digest::Digest;
 use crate::image::{BlobError, ImageError};
 
@@ -127,12 +128,14 @@ pub enum RegistryError {
         source: Cause,
     },
     /// The server's certificate was not accepted.
-    #[error("the certificate of `{host}` {fault}")]
+    #[error("the certificate of `{host}` {fault}{}", presented.as_ref().map(|shown| format!(" ({shown})")).unwrap_or_default())]
     Certificate {
         /// Host and port.
         host: String,
         /// What is wrong with it.
         fault: CertificateFault,
+        /// The certificate, where it could be looked at.
+        presented: Option<Box<PeerCertificate>>,
         /// In the words of the TLS library.
         #[source]
         source: Cause,

@@ -11,6 +11,7 @@ use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
 
 use super::error::{CertificateFault, Refusal, RegistryError, Request};
 use super::host_certificates::HostCertificates;
+use super::peer_certificate::PeerCertificate;
 use super::refusal;
 use super::settings::{Settings, Timeouts};
 use super::url::{Scheme, Url, is_loopback};
@@ -122,8 +123,19 @@ impl Transport {
         if let Some(fault) = fault.take() {
             return Err(unreadable(fault));
         }
-        let inner = answer.map_err(failed)?;
+        let inner = answer.map_err(failed).map_err(|error| self.with_certificate(error, call.url))?;
         Ok(Response { status: inner.status().as_u16(), url: call.url.clone(), request, inner })
+    }
+
+    /// Adds what the server showed; behind a proxy only the proxy can see it.
+    fn with_certificate(&self, error: RegistryError, url: &Url) -> RegistryError {
+        let direct = self.common.proxied.is_none() || bypasses(url.host(), &self.bypass);
+        match error {
+            RegistryError::Certificate { host, fault, source, .. } if direct => {
+                RegistryError::Certificate { host, fault, presented: PeerCertificate::of(url).map(Box::new), source }
+            }
+            error => error,
+        }
     }
 
     fn agent(&self, url: &Url) -> Result<ureq::Agent, RegistryError> {
@@ -342,7 +354,7 @@ fn tls_fault(host: String, fault: rustls::Error) -> RegistryError {
         Problem::NotValidForName | Problem::NotValidForNameContext { .. } => CertificateFault::OtherName,
         _ => CertificateFault::Invalid,
     };
-    RegistryError::Certificate { host, fault: kind, source: Box::new(fault) }
+    RegistryError::Certificate { host, fault: kind, presented: None, source: Box::new(fault) }
 }
 
 #[cfg(test)]
