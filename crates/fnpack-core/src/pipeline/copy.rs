@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{Address, FindError, Workbench};
 use crate::archive::{self, ArchiveError, Format, Named, NamedTree, Place, oci_layout};
 use crate::digest::Digest;
-use crate::image::{Image, ManifestTree};
+use crate::image::{Descriptor, Image, Index, ManifestTree};
 use crate::reference::Reference;
-use crate::registry::{Pushed, RegistryError};
+use crate::registry::{Pushed, RegistryClient, RegistryError};
 use crate::store::{PutOptions, StoreError};
 use crate::target::Target;
 
@@ -90,14 +90,14 @@ pub enum CopyError {
 /// What is copied: an image, whose config is known, or anything.
 enum Parcel {
     One(Image),
-    All(ManifestTree),
+    All(Box<ManifestTree>),
 }
 
 /// Copies what `from` stands for to `to`.
 pub fn copy(bench: &Workbench<'_>, from: &Address, to: &Address, selection: &Selection) -> Result<Copied, CopyError> {
     let parcel = match selection {
         Selection::One(target) => Parcel::One(bench.look_at(from, target)?),
-        Selection::All => Parcel::All(bench.tree_at(from)?),
+        Selection::All => Parcel::All(Box::new(bench.tree_at(from)?)),
     };
     let mut copied = Copied { digest: parcel.digest(), pushed: None, referrers: 0 };
     match to {
@@ -113,7 +113,7 @@ pub fn copy(bench: &Workbench<'_>, from: &Address, to: &Address, selection: &Sel
 
 /// Makes an index of images that are brought into the store; `name` stands for it there.
 pub fn create_index(bench: &Workbench<'_>, name: &Reference, parts: &[Address]) -> Result<Digest, CopyError> {
-    let mut entries: Vec<(String, Target, crate::image::Descriptor)> = Vec::new();
+    let mut entries: Vec<(String, Target, Descriptor)> = Vec::new();
     for part in parts {
         let image = match part.reference().filter(|_| matches!(part, Address::Named(_))) {
             Some(reference) => bench.find_whatever_target(reference)?,
@@ -126,7 +126,7 @@ pub fn create_index(bench: &Workbench<'_>, name: &Reference, parts: &[Address]) 
         bench.store.put_image(&image, None)?;
         entries.push((second, target, ManifestTree::of(&image).descriptor));
     }
-    let index = crate::image::Index::new(entries.into_iter().map(|(.., entry)| entry).collect());
+    let index = Index::new(entries.into_iter().map(|(.., entry)| entry).collect());
     let digest = bench.store.put_index(&index.encode(), name)?;
     bench.store.publish_index()?;
     Ok(digest)
@@ -143,7 +143,7 @@ impl Parcel {
     fn tree(&self) -> ManifestTree {
         match self {
             Self::One(image) => ManifestTree::of(image),
-            Self::All(tree) => tree.clone(),
+            Self::All(tree) => (**tree).clone(),
         }
     }
 
@@ -173,7 +173,7 @@ impl Workbench<'_> {
         Ok(())
     }
 
-    fn client_to_push(&self, name: &Reference) -> Result<&crate::registry::RegistryClient, FindError> {
+    fn client_to_push(&self, name: &Reference) -> Result<&RegistryClient, FindError> {
         match &self.registry {
             Some(registry) => Ok(registry.client()?),
             None => Err(FindError::OfflinePush { name: name.familiar() }),
@@ -232,7 +232,8 @@ fn not_sent(name: &Reference, source: RegistryError) -> CopyError {
 }
 
 fn write(parcel: &Parcel, from: &Address, to: &archive::Address) -> Result<(), CopyError> {
-    let names: Vec<Reference> = from.reference().map(Reference::without_digest).into_iter().collect();
+    let kept = |name: &Reference| if name.tag().is_some() { name.without_digest() } else { name.clone() };
+    let names: Vec<Reference> = from.reference().map(kept).into_iter().collect();
     // What is called by a label is called by nothing else, so that the next of that label takes its place.
     let in_layout = || match &to.name {
         Some(label) => NamedTree { names: Vec::new(), label: Some(label.clone()), tree: parcel.tree() },
@@ -240,8 +241,8 @@ fn write(parcel: &Parcel, from: &Address, to: &archive::Address) -> Result<(), C
     };
     match &to.place {
         Place::DockerArchive(path) => {
-            let named = of_docker(parcel, from, to, names)?;
-            write_aside(path, |file| archive::write(&[named], Format::Docker, file))
+            let image = of_docker(parcel, from, to, names)?;
+            write_aside(path, |file| archive::write(&[image], Format::Docker, file))
         }
         Place::OciArchive(path) => write_aside(path, |file| archive::write_trees(&[in_layout()], file)),
         Place::OciLayout(folder) => Ok(oci_layout::write(folder, &in_layout())?),

@@ -177,6 +177,16 @@ fn what_would_not_run_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn digest_alone_is_no_name_for_the_result() {
+    let (_folder, bench) = bench();
+    let registry = stocked();
+    let pinned = name(&registry, "function:1").pinned(image("linux/amd64", &[]).digest());
+    let error = rebase(&bench, &pinned, &name(&registry, "runner:next"), &pinned).unwrap_err();
+    assert!(matches!(error, RegistryRebaseError::NoTag { .. }), "{error}");
+    assert_eq!(registry.request_lines(), Vec::<String>::new());
+}
+
+#[test]
 fn copy_between_all_places_keeps_digest_and_bytes() {
     let (folder, bench) = bench();
     let (one, other) = (stocked(), TestRegistry::new());

@@ -38,7 +38,7 @@ pub struct Resolved {
 impl RegistryClient {
     /// The digest that a name has at the moment; `None` if there is no such image.
     pub fn digest(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
-        match self.0.from_places(reference, |place| self.digest_at(place)) {
+        match self.0.first_answer(reference, |place| self.digest_at(place)) {
             Ok(digest) => Ok(Some(digest)),
             Err(RegistryError::NoSuchImage { .. }) => Ok(None),
             Err(RegistryError::NoPlace { source, .. }) if matches!(*source, RegistryError::NoSuchImage { .. }) => Ok(None),
@@ -68,7 +68,7 @@ impl RegistryClient {
 
     /// Finds the manifest of a name for a target.
     pub fn resolve(&self, reference: &Reference, target: &Target) -> Result<Resolved, RegistryError> {
-        self.0.from_places(reference, |place| self.resolve_at(place, target))
+        self.0.first_answer(reference, |place| self.resolve_at(place, target))
     }
 
     fn resolve_at(&self, reference: &Reference, target: &Target) -> Result<Resolved, RegistryError> {
@@ -87,7 +87,7 @@ impl RegistryClient {
 
     /// Gets an image: manifest and config now, each layer when it is opened.
     pub fn pull(&self, reference: &Reference, target: &Target) -> Result<Image, RegistryError> {
-        self.0.from_places(reference, |place| self.pull_at(place, target))
+        self.0.first_answer(reference, |place| self.pull_at(place, target))
     }
 
     fn pull_at(&self, reference: &Reference, target: &Target) -> Result<Image, RegistryError> {
@@ -140,7 +140,7 @@ pub(super) struct Document {
 
 impl Client {
     /// Asks the mirrors of a name in their order, and at last the registry itself.
-    pub(super) fn from_places<T>(
+    pub(super) fn first_answer<T>(
         &self,
         reference: &Reference,
         ask: impl Fn(&Reference) -> Result<T, RegistryError>,

@@ -18,7 +18,7 @@ const SUBJECT_HEADER: &str = "oci-subject";
 impl RegistryClient {
     /// What refers to a manifest in the repository of a name, with all that it names.
     pub fn referrers(&self, reference: &Reference, subject: &Digest) -> Result<Vec<ManifestTree>, RegistryError> {
-        self.0.from_places(reference, |place| self.referrers_at(place, subject))
+        self.0.first_answer(reference, |place| self.referrers_at(place, subject))
     }
 
     fn referrers_at(&self, reference: &Reference, subject: &Digest) -> Result<Vec<ManifestTree>, RegistryError> {

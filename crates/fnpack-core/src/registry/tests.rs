@@ -131,9 +131,8 @@ fn push_continues_where_it_broke() {
         let image = image(&[&text]);
         client().push(&image.with_config(|config| config.config.set_env("A", "b")), &name(&registry, "other")).unwrap();
         registry.forget_requests();
-        for fault in [Fault::cut_upload("PUT", kept).times(1), Fault::cut_upload("PATCH", kept).times(times - 1)] {
-            registry.fault(fault);
-        }
+        registry.fault(Fault::cut_upload("PUT", kept).times(1));
+        registry.fault(Fault::cut_upload("PATCH", kept).times(times - 1));
         // The config is there, so that the fault meets the layer.
         registry.put_blob("app", image.config_bytes());
         assert_eq!(client().push(&image, &reference).unwrap().sent, 1);
@@ -150,11 +149,11 @@ fn push_logs_in_anew_in_the_middle() {
     let registry = Registry::with_access(Access::bearer("user", "word"));
     let client = client_of(&registry, password("user", "word"));
     let challenge = format!("Bearer realm=\"http://{}/token\",service=\"testkit\"", registry.host());
-    registry.fault(Fault::status("PUT", "/blobs/uploads/", 401).with_header("WWW-Authenticate", &challenge).times(2));
+    registry.fault(Fault::status("PUT", "/blobs/uploads/", 401).with_header("WWW-Authenticate", &challenge).times(1));
     let pushed = client.push(&image(&[LAYER, "b", "c", "d", "e", "f"]), &name(&registry, "app")).unwrap();
     assert_eq!(pushed.sent, 7);
     let tokens = registry.request_lines().iter().filter(|line| *line == "GET /token").count();
-    assert!((2..=3).contains(&tokens), "one for each time it was refused, not for each layer: {tokens}");
+    assert_eq!(tokens, 2, "one at first and one for the refusal, not one for each layer");
 }
 
 #[test]

@@ -21,7 +21,7 @@ struct Repository<'a> {
 impl RegistryClient {
     /// What a name stands for, whole: an image, or an index with all that it names. Blobs are opened later.
     pub fn tree(&self, reference: &Reference) -> Result<ManifestTree, RegistryError> {
-        self.0.from_places(reference, |place| self.tree_at(place))
+        self.0.first_answer(reference, |place| self.tree_at(place))
     }
 
     fn tree_at(&self, reference: &Reference) -> Result<ManifestTree, RegistryError> {

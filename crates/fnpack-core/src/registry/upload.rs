@@ -1,7 +1,8 @@
 //! One blob on its way to a registry: OCI distribution specification, "Pushing Blobs".
 //!
 //! A blob goes up in one request. If that breaks, the registry is asked how much it has, and the rest
-//! follows as a chunk; if it has nothing, forgot the session or cannot say, the upload starts anew.
+//! follows as a chunk. If it has nothing or cannot say, the upload starts anew: `distribution` is one of
+//! those, as it takes only the session addresses that it gave for the bytes it had then.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -47,13 +48,13 @@ impl Destination<'_> {
 
     /// Sends a blob, in a session that is open already if there is one.
     pub(super) fn send(&self, descriptor: &Descriptor, blob: &Blob, opened: Option<Session>) -> Result<(), RegistryError> {
-        let mut opened = opened;
+        let (mut opened, mut broken) = (opened, None::<Session>);
         self.client.retrying(|| {
-            let session = opened.take().map_or_else(|| self.open_session(), Ok)?;
+            // Only now, after the wait: a registry needs a while to notice that nothing comes any more.
+            let resumed = broken.take().and_then(|session| self.resumed(&session, descriptor.size));
+            let session = resumed.or_else(|| opened.take()).map_or_else(|| self.open_session(), Ok)?;
             let sent = self.finish(&session, descriptor, blob);
-            if sent.as_ref().is_err_and(RegistryError::retryable) {
-                opened = self.resumed(&session, descriptor.size);
-            }
+            broken = sent.as_ref().is_err_and(RegistryError::retryable).then_some(session);
             sent
         })
     }

@@ -27,11 +27,11 @@ struct Proven {
 }
 
 /// Proves all names, says all, and fails if one cannot be used as it should.
-pub(super) fn run(arguments: &AccessArguments, global: GlobalArguments, ui: &Ui) -> Result<(), CommandError> {
+pub(super) fn run(arguments: &AccessArguments, global: &GlobalArguments, ui: &Ui) -> Result<(), CommandError> {
     if global.offline {
         return Err(CommandError::message(Class::Usage, "`--offline` keeps from asking a registry"));
     }
-    let client = registries::connect(&settings(&global)?, Arc::new(Transfers::new(ui.clone())))?;
+    let client = registries::connect(&settings(global)?, Arc::new(Transfers::new(ui.clone())))?;
     let proven: Vec<Proven> = arguments.names.iter().map(|name| prove(name, arguments.pull_only, &client)).collect();
     match arguments.output {
         // Strings alone, which have a JSON form.

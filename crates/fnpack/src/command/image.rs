@@ -31,9 +31,7 @@ pub(super) fn run(command: ImageCommand, session: &Session<'_>) -> Result<(), Co
         ImageCommand::Import(arguments) => import(&arguments, session),
         ImageCommand::Copy(arguments) => copy(&arguments.from, &arguments.to, &arguments.platforms, session),
         ImageCommand::Push { name, destination, platforms } => push(&name, destination.as_ref().unwrap_or(&name), &platforms, session),
-        ImageCommand::Pull { name, platforms } => {
-            copy(&Address::Registry(name.clone()), &Address::Named(name.without_digest()), &platforms, session)
-        }
+        ImageCommand::Pull { name, platforms } => copy(&Address::Registry(name.clone()), &Address::Named(name), &platforms, session),
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandErro
         Command::Manual { folder } => completion::manual(&folder)?,
         Command::Login(login) => login::login(&login, &arguments.global, ui)?,
         Command::Logout(logout) => login::logout(&logout, &arguments.global, ui)?,
-        Command::Access(access) => access::run(&access, arguments.global, ui)?,
+        Command::Access(access) => access::run(&access, &arguments.global, ui)?,
         Command::Doctor(doctor) => return Ok(doctor::run(&doctor, &arguments.global, ui)),
         command => {
             let executor = executor::choose(arguments.global.executor, &command)?;

@@ -106,6 +106,7 @@ impl Explain for RegistryRebaseError {
             Self::Rebase(source) => source.advice(),
             Self::NoRunImage { .. } => Advice::new(Refused).hint("name the new one with `--run-image`"),
             Self::NotAnImage { source, .. } => source.advice(),
+            Self::NoTag { .. } => Advice::new(Usage).hint("name the result with `-t NAME:TAG`"),
             Self::Send { source, .. } => source.advice(),
         }
     }

@@ -3,7 +3,7 @@
 use super::environment::{Environment, repository};
 
 /// Every command that has a help text, in the order of the document.
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 35] = [
     "",
     "new",
     "build",

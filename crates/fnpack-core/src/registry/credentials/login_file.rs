@@ -23,6 +23,9 @@ pub struct LoginFile {
     helper: Option<Arc<dyn CredentialHelper>>,
 }
 
+/// A helper that the file names, and its short name.
+type NamedHelper<'a> = (String, &'a dyn CredentialHelper);
+
 impl fmt::Debug for LoginFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("LoginFile").field(&self.path).finish()
@@ -90,9 +93,9 @@ impl LoginFile {
         Ok(removed || helper.is_some())
     }
 
-    fn helper_of(&self, registry: &str) -> Result<Option<(String, &Arc<dyn CredentialHelper>)>, CredentialsError> {
+    fn helper_of(&self, registry: &str) -> Result<Option<NamedHelper<'_>>, CredentialsError> {
         let (Some(helper), Some(bytes)) = (&self.helper, self.bytes()?) else { return Ok(None) };
-        Ok(self.config(&bytes)?.helper_of(registry).map(|name| (name.to_owned(), helper)))
+        Ok(self.config(&bytes)?.helper_of(registry).map(|name| (name.to_owned(), &**helper)))
     }
 
     fn config(&self, bytes: &[u8]) -> Result<DockerConfig, CredentialsError> {
