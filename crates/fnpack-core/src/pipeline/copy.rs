@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Address, FindError, Workbench};
 use crate::archive::{self, ArchiveError, Format, Named, NamedTree, Place, oci_layout};
 use crate::digest::Digest;
-use crate::image::{Descriptor, Image, Index, ManifestTree};
+use crate::image::{Descriptor, Image, ImageError, Index, ManifestTree};
 use crate::reference::Reference;
 use crate::registry::{Pushed, RegistryClient, RegistryError};
 use crate::store::{PutOptions, StoreError};
@@ -52,6 +52,15 @@ pub enum CopyError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A manifest or config on the way is damaged or cannot be had.
+    #[error("cannot take `{name}` into the store")]
+    Unusable {
+        /// As users write it.
+        name: String,
+        /// What is wrong.
+        #[source]
+        source: ImageError,
+    },
     /// The file cannot be made.
     #[error("cannot write `{}`", path.display())]
     File {
@@ -147,9 +156,9 @@ impl Parcel {
         }
     }
 
-    fn images(&self) -> Vec<Image> {
+    fn images(&self) -> Result<Vec<Image>, ImageError> {
         match self {
-            Self::One(image) => vec![image.clone()],
+            Self::One(image) => Ok(vec![image.clone()]),
             Self::All(tree) => tree.images(),
         }
     }
@@ -203,7 +212,8 @@ impl Workbench<'_> {
     }
 
     fn keep(&self, parcel: &Parcel, reference: &Reference) -> Result<(), CopyError> {
-        let images = parcel.images();
+        let unusable = |source| CopyError::Unusable { name: reference.familiar(), source };
+        let images = parcel.images().map_err(unusable)?;
         for image in &images {
             self.fetch_missing(image, reference)?;
         }

@@ -107,19 +107,16 @@ pub fn rebase_in_registry(bench: &Workbench<'_>, options: &RebaseOptions<'_>) ->
     let mut images = Vec::new();
     let mut entries = Vec::new();
     for child in &tree.children {
-        if let Ok(image) = bench.with_known_config(child.clone()).image()
-            && image.config().os != "unknown"
-        {
-            let rebased = bench.rebase_one(image, options)?;
-            let manifest = &rebased.new;
-            let described = Descriptor::of(manifest.manifest().media_type(), manifest.manifest_bytes());
-            entries.push(Descriptor {
-                platform: child.descriptor.platform.clone(),
-                annotations: child.descriptor.annotations.clone(),
-                ..described
-            });
-            images.push(rebased);
-        }
+        let image = bench.with_known_config(child.clone()).image_if_one().map_err(not_an_image)?;
+        let Some(image) = image.filter(|image| image.config().os != "unknown") else { continue };
+        let rebased = bench.rebase_one(image, options)?;
+        let of_new = Descriptor::of(rebased.new.manifest().media_type(), rebased.new.manifest_bytes());
+        entries.push(Descriptor {
+            platform: child.descriptor.platform.clone(),
+            annotations: child.descriptor.annotations.clone(),
+            ..of_new
+        });
+        images.push(rebased);
     }
     let index = Index { manifests: entries, ..Index::parse(&tree.bytes).map_err(not_an_image)? };
     let index = of_index(&index);

@@ -205,7 +205,11 @@ fn copy(from: &Address, to: &Address, platforms: &PlatformsArguments, session: &
         session.ui.step(&format!("{} that refer to it went along", copied.referrers));
     }
     match to {
-        Address::Named(reference) | Address::Registry(reference) => session.pinned(reference, copied.digest),
+        Address::Named(reference) => {
+            session.ui.step(&format!("{} is in the store", reference.familiar()));
+            session.pinned(reference, copied.digest);
+        }
+        Address::Registry(reference) => session.pinned(reference, copied.digest),
         Address::Archive(place) => session.ui.result(&place.to_string()),
     }
     Ok(())

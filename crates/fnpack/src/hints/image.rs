@@ -89,6 +89,7 @@ impl Explain for CopyError {
             Self::Archive(source) => source.advice(),
             Self::Registry { source, .. } => source.advice(),
             Self::Store(source) => source.advice(),
+            Self::Unusable { source, .. } => source.advice(),
             Self::File { source, .. } => source.advice(),
             Self::OneTargetOnly { .. } => {
                 Advice::new(Usage).hint("leave out `--all`, name a target with `--platform`, or write an `oci-archive:`")
