@@ -18,7 +18,7 @@ pub(crate) enum GolangError {
     Absent(Absent),
     #[error("several main packages start a function: {}", .0.iter().map(|folder| as_argument(folder)).collect::<Vec<_>>().join(", "))]
     SeveralFunctions(Vec<PathBuf>),
-    #[error("there is no `go` in the build image's PATH")]
+    #[error("there is no `go` in the PATH of the build")]
     GoMissing,
     #[error("run `{command}`")]
     Run { command: String, source: io::Error },
@@ -92,13 +92,13 @@ fn build_hint(output: &str, proxy: &str, cgo_files: &[PathBuf]) -> Option<String
 mod tests {
     use super::*;
 
-    fn explained(error: GolangError) -> String {
-        fnpack_buildpack::explained(&error, error.hint().as_deref())
+    fn explained(error: &GolangError) -> String {
+        fnpack_buildpack::explained(error, error.hint().as_deref())
     }
 
     fn build(output: &str, cgo_files: &[&str]) -> String {
         let cgo_files = cgo_files.iter().map(PathBuf::from).collect();
-        explained(GolangError::Build { package: ".".into(), output: output.into(), proxy: "https://p".into(), cgo_files })
+        explained(&GolangError::Build { package: ".".into(), output: output.into(), proxy: "https://p".into(), cgo_files })
     }
 
     #[test]
@@ -125,8 +125,11 @@ mod tests {
     #[test]
     fn explained_names_causes() {
         let error = GolangError::Settings(SettingsError::SeveralTargets("a:b".into()));
-        assert_eq!(explained(error), "settings of the build: BP_GO_TARGETS names several packages, `a:b`, but an image holds one function");
+        assert_eq!(
+            explained(&error),
+            "settings of the build: BP_GO_TARGETS names several packages, `a:b`, but an image holds one function"
+        );
         let error = GolangError::SeveralFunctions(vec!["cmd/a".into(), "".into()]);
-        assert_eq!(explained(error), "several main packages start a function: ./cmd/a, .\nhint: name one of them: BP_GO_TARGETS=./cmd/a");
+        assert_eq!(explained(&error), "several main packages start a function: ./cmd/a, .\nhint: name one of them: BP_GO_TARGETS=./cmd/a");
     }
 }

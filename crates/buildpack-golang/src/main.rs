@@ -16,22 +16,20 @@ mod project;
 mod settings;
 mod source_file;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use libcnb::Buildpack;
 use libcnb::build::{BuildContext, BuildResult, BuildResultBuilder};
 use libcnb::data::launch::{Label, Launch, LaunchBuilder, ProcessBuilder};
-use libcnb::data::layer::LayerName;
 use libcnb::data::{layer_name, process_type};
 use libcnb::detect::{DetectContext, DetectResult, DetectResultBuilder};
 use libcnb::generic::GenericMetadata;
-use libcnb::layer::{CachedLayerDefinition, InvalidMetadataAction, LayerRef, LayerState, RestoredLayerAction};
 
 use build::{BuildRequest, LayerFolders, Record};
 use build_constraint::BuildTags;
 use error::GolangError;
-use fnpack_buildpack::{FunctionPlatform, explained, launch_folder, say, say_error};
+use fnpack_buildpack::{FunctionPlatform, cache_layer, explained, launch_folder, result_layer, say, say_error};
 use settings::Settings;
 
 fn main() -> ExitCode {
@@ -72,7 +70,7 @@ impl Buildpack for GolangBuildpack {
 
     fn build(&self, context: BuildContext<Self>) -> libcnb::Result<BuildResult, GolangError> {
         let variables = context.platform.variables();
-        let function = function_layer(&context)?;
+        let (function, earlier) = result_layer::<_, Record>(&context, layer_name!("function"))?;
         let request = BuildRequest {
             application: context.app_dir.clone(),
             settings: Settings::from_variables(&variables).map_err(GolangError::Settings)?,
@@ -84,10 +82,7 @@ impl Buildpack for GolangBuildpack {
                 build_cache: cache_layer(&context, layer_name!("build-cache"))?,
                 function: function.path(),
             },
-            earlier: match &function.state {
-                LayerState::Restored { cause } => Some(cause.clone()),
-                LayerState::Empty { .. } => None,
-            },
+            earlier,
         };
         let record = build::build(&request, &mut say)?;
         build::leave_only_the_function(&request)?;
@@ -103,30 +98,6 @@ impl Buildpack for GolangBuildpack {
             other => say_error(&other.to_string()),
         }
     }
-}
-
-/// The last binary, with what it was made of.
-fn function_layer(context: &BuildContext<GolangBuildpack>) -> libcnb::Result<LayerRef<GolangBuildpack, (), Record>, GolangError> {
-    context.cached_layer(
-        layer_name!("function"),
-        CachedLayerDefinition {
-            build: false,
-            launch: false,
-            invalid_metadata_action: &|_| InvalidMetadataAction::DeleteLayer,
-            restored_layer_action: &|record: &Record, _| (RestoredLayerAction::KeepLayer, record.clone()),
-        },
-    )
-}
-
-/// A folder that Go itself keeps in order, and that any later build may start from.
-fn cache_layer(context: &BuildContext<GolangBuildpack>, name: LayerName) -> libcnb::Result<PathBuf, GolangError> {
-    let definition = CachedLayerDefinition {
-        build: false,
-        launch: false,
-        invalid_metadata_action: &|_| InvalidMetadataAction::DeleteLayer,
-        restored_layer_action: &|_: &GenericMetadata, _| RestoredLayerAction::KeepLayer,
-    };
-    Ok(context.cached_layer(name, definition)?.path())
 }
 
 fn launch(artifact: &Path, labels: Vec<Label>) -> Launch {

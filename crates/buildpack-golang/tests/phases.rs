@@ -181,6 +181,6 @@ fn build_failure_leaves_the_source() {
     let lifecycle = Lifecycle::new(&[("go.mod", "module x\n"), ("main.go", FUNCTION)]);
     let output = lifecycle.build();
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(text(&output.stderr), "ERROR: there is no `go` in the build image's PATH\nhint: use a build image with Go 1.21 or newer\n");
+    assert_eq!(text(&output.stderr), "ERROR: there is no `go` in the PATH of the build\nhint: use a build image with Go 1.21 or newer\n");
     assert_eq!(names(&lifecycle.at("app")), ["go.mod", "main.go"]);
 }

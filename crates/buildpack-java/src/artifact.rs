@@ -112,7 +112,8 @@ impl Results {
     pub(crate) fn function(&self, archive: &JavaArchive, class: Option<&str>, jar: &Path) -> Result<FunctionClass, JavaError> {
         let described = archive.nar().and_then(|nar| nar.function_class.as_deref());
         if let Some(class) = class.or(described) {
-            return archive.function(class).map_err(JavaError::Unusable);
+            let functions = || archive.functions().into_iter().map(|function| function.name).collect();
+            return archive.function(class).map_err(|source| JavaError::Unusable { source, functions: functions() });
         }
         let mut functions = archive.functions();
         if functions.len() > 1 {

@@ -20,9 +20,9 @@ pub(crate) enum JavaError {
     Absent(Absent),
     #[error("several modules may hold the function: {}", names(.modules))]
     SeveralModules { tool: Tool, modules: Vec<PathBuf> },
-    #[error("there is no JDK: neither JAVA_HOME is set nor is `javac` in the build image's PATH")]
+    #[error("there is no JDK: neither JAVA_HOME is set nor is `javac` in the PATH of the build")]
     JdkMissing,
-    #[error("the build image has a Java that cannot compile: there is `java`, but no `javac` in its PATH")]
+    #[error("there is a Java that cannot compile: `java` is in the PATH of the build, and `javac` is not")]
     CompilerMissing,
     #[error("JAVA_HOME is `{}`, where there is no bin/javac", .0.display())]
     JdkNamed(PathBuf),
@@ -30,7 +30,7 @@ pub(crate) enum JavaError {
     JdkVersion(#[source] io::Error),
     #[error("which Java `{}` is, is not known", .0.display())]
     JdkUnknown(PathBuf),
-    #[error("there is no `{}` in the build image's PATH, and no `{}` in the source folder", .0.program(), .0.wrapper())]
+    #[error("there is no `{}` in the PATH of the build, and no `{}` in the source folder", .0.program(), .0.wrapper())]
     ToolMissing(Tool),
     #[error("prepare {tool}")]
     Prepare { tool: Tool, source: io::Error },
@@ -44,12 +44,12 @@ pub(crate) enum JavaError {
     NoSuchJar { tool: Tool, setting: &'static str, path: PathBuf },
     #[error("read what {tool} made")]
     Jar { tool: Tool, source: JarError },
-    #[error("there is no function among the {classes} classes of `{jar}`{}", reasons(.misses))]
+    #[error("there is no function among the classes of `{jar}` ({classes}){}", reasons(.misses))]
     NoFunction { jar: String, classes: usize, misses: Vec<Unusable> },
     #[error("`{jar}` has several functions: {}", .functions.join(", "))]
     SeveralFunctions { jar: String, functions: Vec<String> },
     #[error("BP_FUNCTION_CLASS does not name a function")]
-    Unusable(#[source] Unusable),
+    Unusable { source: Unusable, functions: Vec<String> },
     #[error("class `{class}` is for Java {needed}, but the runner has Java {runner}")]
     ClassLevel { class: String, needed: u16, runner: u16, is_own: bool },
     #[error("put the function together")]
@@ -74,6 +74,13 @@ fn reasons(misses: &[Unusable]) -> String {
     if said.is_empty() { String::new() } else { format!(": {}", said.join("; ")) }
 }
 
+fn what_functions_are() -> String {
+    format!(
+        "a function is a public class with a public constructor without parameters that implements {}; name it in BP_FUNCTION_CLASS",
+        Interface::ALL.map(Interface::name).join(", ")
+    )
+}
+
 impl JavaError {
     /// What helps, where that is known.
     pub(crate) fn hint(&self) -> Option<String> {
@@ -88,11 +95,10 @@ impl JavaError {
             }
             Self::Build { tool, output, java } => build_hint(*tool, output, *java),
             Self::NoJar { tool, .. } => Some(format!("see that {tool}'s arguments package the module, and that it makes a jar")),
-            Self::NoFunction { .. } => Some(format!(
-                "a function is a public class with a public constructor without parameters that implements {}; name it in BP_FUNCTION_CLASS",
-                Interface::ALL.map(Interface::name).join(", ")
-            )),
+            Self::NoFunction { .. } => Some(what_functions_are()),
             Self::SeveralFunctions { functions, .. } => Some(format!("name one of them: BP_FUNCTION_CLASS={}", functions.first()?)),
+            Self::Unusable { functions, .. } if functions.is_empty() => Some(what_functions_are()),
+            Self::Unusable { functions, .. } => Some(format!("name one that is a function: {}", functions.join(", "))),
             Self::ClassLevel { needed, runner, is_own, .. } => Some(if *is_own {
                 format!("compile for Java {runner} (maven.compiler.release, options.release), or use a runner with Java {needed}")
             } else {
@@ -115,7 +121,7 @@ const HINTS: [(&[&str], &str); 17] = [
     ),
     (
         &["PKIX path building failed", "unable to find valid certification path", "SSL certificate problem"],
-        "the certificate of a repository or proxy is not trusted in the build: give its CA certificate to the build",
+        "the certificate of a repository or proxy is not trusted in the build: give its CA certificate to the build (SSL_CERT_FILE)",
     ),
     (
         &[
@@ -253,7 +259,7 @@ mod tests {
             ),
             (
                 JavaError::ToolMissing(Tool::Gradle),
-                "there is no `gradle` in the build image's PATH, and no `gradlew` in the source folder\n\
+                "there is no `gradle` in the PATH of the build, and no `gradlew` in the source folder\n\
                  hint: add the wrapper to the source with `gradle wrapper`, or use a build image with Gradle",
             ),
             (
@@ -270,7 +276,7 @@ mod tests {
     fn no_function_says_what_was_looked_for() {
         let misses = vec![Unusable::NotPublic("x.A".into()), Unusable::Abstract("x.B".into())];
         let error = JavaError::NoFunction { jar: "x.jar".into(), classes: 7, misses };
-        let said = "there is no function among the 7 classes of `x.jar`: class `x.A` is not public; class `x.B` is abstract";
+        let said = "there is no function among the classes of `x.jar` (7): class `x.A` is not public; class `x.B` is abstract";
         assert_eq!(error.to_string(), said);
     }
 }

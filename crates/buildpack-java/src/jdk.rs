@@ -90,8 +90,8 @@ mod tests {
         jdk(&folder.path().join("odd"), "JAVA_VERSION=\"new\"\n");
         let odd = folder.path().join("odd");
         for (home, path, said) in [
-            ("", folder.path(), "there is no JDK: neither JAVA_HOME is set nor is `javac` in the build image's PATH".to_owned()),
-            ("", &runtime, "the build image has a Java that cannot compile: there is `java`, but no `javac` in its PATH".to_owned()),
+            ("", folder.path(), "there is no JDK: neither JAVA_HOME is set nor is `javac` in the PATH of the build".to_owned()),
+            ("", &runtime, "there is a Java that cannot compile: `java` is in the PATH of the build, and `javac` is not".to_owned()),
             ("/nowhere", folder.path(), "JAVA_HOME is `/nowhere`, where there is no bin/javac".to_owned()),
             (odd.to_str().unwrap(), folder.path(), format!("which Java `{}` is, is not known", odd.display())),
         ] {

@@ -20,19 +20,17 @@ mod settings;
 mod tool;
 mod trust_store;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use libcnb::Buildpack;
 use libcnb::build::{BuildContext, BuildResult, BuildResultBuilder};
 use libcnb::data::launch::{Launch, LaunchBuilder, ProcessBuilder, Slice};
-use libcnb::data::layer::LayerName;
 use libcnb::data::{layer_name, process_type};
 use libcnb::detect::{DetectContext, DetectResult, DetectResultBuilder};
 use libcnb::generic::GenericMetadata;
-use libcnb::layer::{CachedLayerDefinition, InvalidMetadataAction, LayerRef, LayerState, RestoredLayerAction};
 
-use fnpack_buildpack::{FunctionPlatform, explained, labels, launch_folder, say, say_error};
+use fnpack_buildpack::{FunctionPlatform, cache_layer, explained, labels, launch_folder, result_layer, say, say_error};
 
 use build::{BuildRequest, LIBRARY_FOLDER, LayerFolders, Record};
 use error::JavaError;
@@ -77,7 +75,7 @@ impl Buildpack for JavaBuildpack {
 
     fn build(&self, context: BuildContext<Self>) -> libcnb::Result<BuildResult, JavaError> {
         let variables = context.platform.variables();
-        let function = function_layer(&context)?;
+        let (function, earlier) = result_layer::<_, Record>(&context, layer_name!("function"))?;
         let request = BuildRequest {
             application: context.app_dir.clone(),
             settings: Settings::from_variables(&variables).map_err(JavaError::Settings)?,
@@ -86,10 +84,7 @@ impl Buildpack for JavaBuildpack {
             jdk: Jdk::find(&variables)?,
             variables,
             layers: LayerFolders { tool: cache_layer(&context, layer_name!("repository"))?, function: function.path() },
-            earlier: match &function.state {
-                LayerState::Restored { cause } => Some(cause.clone()),
-                LayerState::Empty { .. } => None,
-            },
+            earlier,
         };
         let record = build::build(&request, &mut say)?;
         build::leave_only_the_function(&request, &record)?;
@@ -105,30 +100,6 @@ impl Buildpack for JavaBuildpack {
             other => say_error(&other.to_string()),
         }
     }
-}
-
-/// The last result, with what it was made of.
-fn function_layer(context: &BuildContext<JavaBuildpack>) -> libcnb::Result<LayerRef<JavaBuildpack, (), Record>, JavaError> {
-    context.cached_layer(
-        layer_name!("function"),
-        CachedLayerDefinition {
-            build: false,
-            launch: false,
-            invalid_metadata_action: &|_| InvalidMetadataAction::DeleteLayer,
-            restored_layer_action: &|record: &Record, _| (RestoredLayerAction::KeepLayer, record.clone()),
-        },
-    )
-}
-
-/// What the tools download, which any later build may start from.
-fn cache_layer(context: &BuildContext<JavaBuildpack>, name: LayerName) -> libcnb::Result<PathBuf, JavaError> {
-    let definition = CachedLayerDefinition {
-        build: false,
-        launch: false,
-        invalid_metadata_action: &|_| InvalidMetadataAction::DeleteLayer,
-        restored_layer_action: &|_: &GenericMetadata, _| RestoredLayerAction::KeepLayer,
-    };
-    Ok(context.cached_layer(name, definition)?.path())
 }
 
 /// A function does not start by itself: Pulsar's instance loads it. So the process only tells who starts the image

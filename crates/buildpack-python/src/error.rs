@@ -27,9 +27,9 @@ pub(crate) enum PythonError {
     Manifest(#[from] ManifestError),
     #[error("read pip.conf")]
     PipConf(#[source] io::Error),
-    #[error("there is no `python3` in the build image's PATH")]
+    #[error("there is no `python3` in the PATH of the build")]
     PythonMissing,
-    #[error("there is no `uv` in the build image's PATH")]
+    #[error("there is no `uv` in the PATH of the build")]
     UvMissing,
     #[error("the `uv` of the build image cannot leave out what the runner has")]
     UvTooOld,
@@ -116,7 +116,7 @@ const HINTS: [(&str, &str); 22] = [
         "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one",
     ),
     (
-        "-linux-gnu-gcc' failed",
+        "-linux-gnu-gcc'",
         "a package has no wheel for the runner ({goal}) and must be compiled, but the build image has no compiler: take a version with a wheel, or a build image with one",
     ),
     (
@@ -136,6 +136,9 @@ const HINTS: [(&str, &str); 22] = [
     ("unexpected argument", "the uv of the build image is too old: 0.11.20 or newer is needed"),
 ];
 
+/// Mistakes that no setting helps with.
+const SYNTAX_ERRORS: [&str; 3] = ["SyntaxError: ", "IndentationError: ", "TabError: "];
+
 impl PythonError {
     /// What the user may do, where it is known.
     pub(crate) fn hint(&self) -> Option<String> {
@@ -150,9 +153,10 @@ impl PythonError {
                     "add the project that has `{module}` to the dependencies; BP_PYTHON_IMPORT_CHECK=false leaves the import out"
                 ));
             }
+            Self::Import { said, .. } if SYNTAX_ERRORS.iter().any(|name| said.contains(name)) => "correct the file at that line",
             Self::Import { .. } | Self::Crash { .. } => "BP_PYTHON_IMPORT_CHECK=false leaves the import out",
             Self::PythonMissing => "use a build image with Python 3",
-            Self::UvMissing => "use a build image with uv, or add it: `python3 -m pip install uv`",
+            Self::UvMissing => "use a build image with uv, or add it where the build runs: `python3 -m pip install uv`",
             Self::UvTooOld => "use a build image with uv 0.11.20 or newer",
             Self::Unfit { .. } | Self::CompiledHere { .. } => "take a version of it that has a wheel for the runner, or another runner",
             Self::Export(_) => "make the lock again with `uv lock`",
@@ -193,6 +197,10 @@ mod tests {
             ("does not satisfy Python>=3.11 and", "a package is for other releases of Python than the runner's (Python 3.13)"),
             (
                 "error: Failed to build `a`\n ERROR: Unknown compiler(s)",
+                "a package has no wheel for the runner (Python 3.13) and must be compiled",
+            ),
+            (
+                "error: Failed to build `a`\n error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc'",
                 "a package has no wheel for the runner (Python 3.13) and must be compiled",
             ),
         ] {

@@ -13,20 +13,18 @@ mod interpreter;
 mod manifest;
 mod placement;
 mod settings;
+mod syntax;
 mod uv;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use fnpack_buildpack::{FunctionPlatform, explained, labels, say, say_error};
+use fnpack_buildpack::{FunctionPlatform, cache_layer, explained, labels, result_layer, say, say_error};
 use libcnb::Buildpack;
 use libcnb::build::{BuildContext, BuildResult, BuildResultBuilder};
 use libcnb::data::launch::{Launch, LaunchBuilder, ProcessBuilder, Slice};
-use libcnb::data::layer::LayerName;
 use libcnb::data::{layer_name, process_type};
 use libcnb::detect::{DetectContext, DetectResult, DetectResultBuilder};
 use libcnb::generic::GenericMetadata;
-use libcnb::layer::{CachedLayerDefinition, InvalidMetadataAction, LayerRef, LayerState, RestoredLayerAction};
 
 use build::{BuildRequest, Built, Project};
 use dependencies::{Layers, Record};
@@ -68,7 +66,8 @@ impl Buildpack for PythonBuildpack {
         match project.search.choose(settings.class.as_deref()) {
             Ok(_) | Err(NoFunction::Several(_)) => DetectResultBuilder::pass().build(),
             Err(absent) => {
-                say(&absent.to_string());
+                let folder = context.app_dir.join(&project.root);
+                say(&syntax::explained(absent, project.search.broken(), &folder, &variables).to_string());
                 DetectResultBuilder::fail().build()
             }
         }
@@ -76,7 +75,7 @@ impl Buildpack for PythonBuildpack {
 
     fn build(&self, context: BuildContext<Self>) -> libcnb::Result<BuildResult, PythonError> {
         let variables = context.platform.variables();
-        let dependencies = dependencies_layer(&context)?;
+        let (dependencies, earlier) = result_layer::<_, Record>(&context, layer_name!("dependencies"))?;
         let request = BuildRequest {
             application: context.app_dir.clone(),
             settings: Settings::from_variables(&variables).map_err(PythonError::Settings)?,
@@ -84,10 +83,7 @@ impl Buildpack for PythonBuildpack {
             arch: context.target.arch.clone(),
             layers: Layers { cache: cache_layer(&context, layer_name!("uv-cache"))?, dependencies: dependencies.path() },
             pip_conf: context.platform.file("pip", "pip.conf"),
-            earlier: match &dependencies.state {
-                LayerState::Restored { cause } => Some(cause.clone()),
-                LayerState::Empty { .. } => None,
-            },
+            earlier,
         };
         let built = build::build(&request, &mut say)?;
         let launch = launch(&built);
@@ -101,30 +97,6 @@ impl Buildpack for PythonBuildpack {
             other => say_error(&other.to_string()),
         }
     }
-}
-
-/// The tree of the last build, with what it was chosen by.
-fn dependencies_layer(context: &BuildContext<PythonBuildpack>) -> libcnb::Result<LayerRef<PythonBuildpack, (), Record>, PythonError> {
-    context.cached_layer(
-        layer_name!("dependencies"),
-        CachedLayerDefinition {
-            build: false,
-            launch: false,
-            invalid_metadata_action: &|_| InvalidMetadataAction::DeleteLayer,
-            restored_layer_action: &|record: &Record, _| (RestoredLayerAction::KeepLayer, record.clone()),
-        },
-    )
-}
-
-/// A folder that `uv` itself keeps in order, and that any later build may start from.
-fn cache_layer(context: &BuildContext<PythonBuildpack>, name: LayerName) -> libcnb::Result<PathBuf, PythonError> {
-    let definition = CachedLayerDefinition {
-        build: false,
-        launch: false,
-        invalid_metadata_action: &|_| InvalidMetadataAction::DeleteLayer,
-        restored_layer_action: &|_: &GenericMetadata, _| RestoredLayerAction::KeepLayer,
-    };
-    Ok(context.cached_layer(name, definition)?.path())
 }
 
 /// Dependencies are a layer of their own: a change of the function's code leaves it as it is.

@@ -148,6 +148,6 @@ fn build_failure_leaves_the_source() {
     let lifecycle = Lifecycle::new(&[("a.py", FUNCTION), ("requirements.txt", "six\n")]);
     let output = lifecycle.build();
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(text(&output.stderr), "ERROR: there is no `python3` in the build image's PATH\nhint: use a build image with Python 3\n");
+    assert_eq!(text(&output.stderr), "ERROR: there is no `python3` in the PATH of the build\nhint: use a build image with Python 3\n");
     assert!(lifecycle.at("app/requirements.txt").exists());
 }

@@ -26,14 +26,20 @@ pub(crate) struct Ui {
     color: bool,
     bar: Arc<Mutex<Option<ProgressBar>>>,
     animate: bool,
+    /// The end of what build steps printed and nobody saw, for an error that speaks of it.
+    unseen: Arc<Mutex<Vec<u8>>>,
 }
+
+/// How much of it is kept.
+const UNSEEN_LIMIT: usize = 16 << 10;
 
 impl Ui {
     /// Colours and moving lines only on a terminal, and only if nothing forbids them (`NO_COLOR`, `CI`).
     pub(crate) fn new(level: Level, color: bool) -> Self {
         let terminal = io::stderr().is_terminal();
         let animate = terminal && level > Level::Quiet && std::env::var_os("CI").is_none();
-        Self { level, color: color && terminal && std::env::var_os("NO_COLOR").is_none(), bar: Arc::default(), animate }
+        let color = color && terminal && std::env::var_os("NO_COLOR").is_none();
+        Self { level, color, bar: Arc::default(), animate, unseen: Arc::default() }
     }
 
     /// One line of the result.
@@ -80,8 +86,11 @@ impl Ui {
         self.pause(|| write_line(&mut io::stderr().lock(), &format!("{mark} {line}")));
     }
 
-    /// A finished error text: `error:` and `hint:` at the start of a line are coloured.
+    /// A finished error text: `error:` and `hint:` at the start of a line are coloured. What build steps said before, and
+    /// was not shown, comes first.
     pub(crate) fn error(&self, text: &str) {
+        let unseen = std::mem::take(&mut *self.unseen());
+        let _ = io::stderr().lock().write_all(&unseen);
         let painted = text
             .lines()
             .map(|line| match line {
@@ -122,6 +131,10 @@ impl Ui {
         }
     }
 
+    fn unseen(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        self.unseen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     fn painted(&self, code: &str, text: &str) -> String {
         if self.color { format!("\x1b[1;{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
@@ -137,6 +150,15 @@ impl Ui {
 /// A reader that went away (`fnpack image ls | head -1`) is no fault of ours and no reason to stop.
 fn write_line(stream: &mut impl Write, line: &str) {
     let _ = writeln!(stream, "{line}");
+}
+
+/// Whole lines as far as there are any.
+fn keep_end(kept: &mut Vec<u8>, more: &[u8]) {
+    kept.extend_from_slice(more);
+    if let Some(surplus) = kept.len().checked_sub(UNSEEN_LIMIT).filter(|surplus| *surplus > 0) {
+        let line = kept.iter().skip(surplus).position(|byte| *byte == b'\n').map_or(surplus, |end| surplus + end + 1);
+        kept.drain(..line);
+    }
 }
 
 impl fnpack_core::pipeline::Report for Ui {
@@ -162,6 +184,28 @@ impl fnpack_core::pipeline::Report for Ui {
                 // Who reads along may go away; the build goes on.
                 let _ = io::stderr().lock().write_all(bytes);
             });
+        } else {
+            keep_end(&mut self.unseen(), bytes);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_end_is_whole_lines_within_the_limit() {
+        let mut kept = Vec::new();
+        keep_end(&mut kept, b"first\n");
+        assert_eq!(kept, b"first\n");
+        for number in 0..UNSEEN_LIMIT {
+            keep_end(&mut kept, format!("line {number}\n").as_bytes());
+        }
+        let text = String::from_utf8(kept).unwrap();
+        assert!(text.len() <= UNSEEN_LIMIT && text.starts_with("line ") && text.ends_with(&format!("line {}\n", UNSEEN_LIMIT - 1)));
+        let mut one_line = vec![b'x'; 2 * UNSEEN_LIMIT];
+        keep_end(&mut one_line, b"");
+        assert_eq!(one_line.len(), UNSEEN_LIMIT);
     }
 }

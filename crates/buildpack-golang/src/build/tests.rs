@@ -195,7 +195,7 @@ fn build_failures_say_what_helps() {
         (
             "no go",
             |build| build.set("PATH", "/nowhere"),
-            "there is no `go` in the build image's PATH\nhint: use a build image with Go 1.21 or newer",
+            "there is no `go` in the PATH of the build\nhint: use a build image with Go 1.21 or newer",
         ),
         (
             "toolchain refused",

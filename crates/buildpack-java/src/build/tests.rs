@@ -332,7 +332,7 @@ fn build_failures_say_what_helps() {
         (
             "no tool",
             |build| build.set("PATH", "/nowhere"),
-            "there is no `mvn` in the build image's PATH, and no `mvnw` in the source folder\n\
+            "there is no `mvn` in the PATH of the build, and no `mvnw` in the source folder\n\
              hint: add the wrapper to the source with `mvn wrapper:wrapper`, or use a build image with Maven",
         ),
         (
@@ -343,7 +343,7 @@ fn build_failures_say_what_helps() {
         (
             "no function",
             |build| build.result("target/f-1.jar", &[ClassSource::function("x/F").flags(0), ClassSource::new("x/G")]),
-            "there is no function among the 2 classes of `f-1.jar`: class `x.F` is not public\n\
+            "there is no function among the classes of `f-1.jar` (2): class `x.F` is not public\n\
              hint: a function is a public class with a public constructor without parameters that implements \
              org.apache.pulsar.functions.api.Function, org.apache.pulsar.functions.api.WindowFunction, java.util.function.Function; \
              name it in BP_FUNCTION_CLASS",
@@ -356,7 +356,7 @@ fn build_failures_say_what_helps() {
         (
             "wrong class",
             |build| build.set("BP_FUNCTION_CLASS", "x.None"),
-            "BP_FUNCTION_CLASS does not name a function: class `x.None` is not in the jar",
+            "BP_FUNCTION_CLASS does not name a function: class `x.None` is not in the jar\nhint: name one that is a function: x.F",
         ),
         (
             "library for a newer Java",

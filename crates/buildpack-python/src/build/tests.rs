@@ -295,12 +295,12 @@ fn build_errors_say_what_to_do() {
                 build.set("PATH", &bin);
                 build.install("python3", &FAKE_PYTHON.replace("#!/bin/sh", "#!/bin/sh\nPATH=/usr/bin:/bin"));
             },
-            "there is no `uv` in the build image's PATH\nhint: use a build image with uv, or add it: `python3 -m pip install uv`",
+            "there is no `uv` in the PATH of the build\nhint: use a build image with uv, or add it where the build runs: `python3 -m pip install uv`",
         ),
         (
             "no python",
             |build| build.set("PATH", "/nowhere"),
-            "there is no `python3` in the build image's PATH\nhint: use a build image with Python 3",
+            "there is no `python3` in the PATH of the build\nhint: use a build image with Python 3",
         ),
         (
             "no network",

@@ -159,10 +159,16 @@ impl JavaArchive {
         self.look_at(&name.replace('.', "/"))
     }
 
-    /// Classes that implement an interface of Pulsar, and why they cannot be used nevertheless.
+    /// Classes that implement an interface of Pulsar, and why they cannot be used nevertheless. Without such, some of those
+    /// that implement Java's own, most of which are helpers.
     pub fn near_misses(&self) -> Vec<Unusable> {
-        let concerns = |name: &&String| self.implements(name).is_some_and(|interface| interface != Interface::JavaFunction);
-        self.own.iter().filter(concerns).filter_map(|name| self.look_at(name).err()).collect()
+        const HELPERS_LIMIT: usize = 3;
+        let implementing = |is_javas: bool| {
+            let concerns = move |name: &&String| self.implements(name).is_some_and(|found| (found == Interface::JavaFunction) == is_javas);
+            self.own.iter().filter(concerns).filter_map(|name| self.look_at(name).err())
+        };
+        let of_pulsar: Vec<Unusable> = implementing(false).collect();
+        if of_pulsar.is_empty() { implementing(true).take(HELPERS_LIMIT).collect() } else { of_pulsar }
     }
 
     fn implements(&self, name: &str) -> Option<Interface> {

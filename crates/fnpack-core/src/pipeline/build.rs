@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fnpack_artifact::Facts;
 
-use super::builder_folder::BuilderChoice;
+use super::builder_folder::{BuilderChoice, LocalExecutor};
 use super::cache::{BuildCache, CacheKeys};
 use super::layers_folder::LayersFolder;
 use super::open_builder::{ChosenRunImage, OpenBuilder};
@@ -91,10 +91,9 @@ pub struct Timings {
 
 /// Builds a function image and puts it into the store.
 pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, PipelineError> {
-    let mut finished = Finished::of(bench, options)?;
-    if let Some(function) = finished.facts() {
-        let flow = &finished.flow;
-        flow.runner.require_fit(&function, &options.name, &flow.run_image.reference)?;
+    let mut finished = Finished::of(bench, options, Product::Image)?;
+    if let (Some(function), Some(run_image)) = (finished.facts(), &finished.flow.run_image) {
+        finished.flow.runner.require_fit(&function, &options.name, &run_image.reference)?;
     }
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
@@ -104,6 +103,15 @@ pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, Pipe
     let findings = std::mem::take(&mut finished.findings);
     let timings = finished.keep_caches(|buildpack, layer| diff_id_of(&exported, buildpack, layer))?;
     Ok(Made::of(exported, timings, findings))
+}
+
+/// What a build is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Product {
+    /// It needs a run image to lie on.
+    Image,
+    /// It needs none; what a run image says is only a help.
+    Package,
 }
 
 /// Detect and build are over: the application folder holds the function. An image or a package is made of it.
@@ -122,8 +130,8 @@ pub(super) struct Finished<'a> {
 
 impl<'a> Finished<'a> {
     /// Runs detect and build.
-    pub(super) fn of(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
-        let flow = Flow::open(bench, options)?;
+    pub(super) fn of(bench: &'a Workbench<'a>, options: &'a BuildOptions, product: Product) -> Result<Self, PipelineError> {
+        let flow = Flow::open(bench, options, product)?;
         let context = flow.site.context(bench, options, &flow.builder, &flow.runner)?;
 
         let detecting = flow.site.detecting(bench, &flow.builder);
@@ -153,7 +161,8 @@ impl<'a> Finished<'a> {
 
     /// Why the function would not run on the run image, each in a sentence.
     pub(super) fn misfits(&self) -> Vec<String> {
-        let run_image = self.flow.run_image.reference.familiar();
+        let Some(run_image) = &self.flow.run_image else { return Vec::new() };
+        let run_image = run_image.reference.familiar();
         let misfits = self.facts().map(|function| self.flow.runner.fits(&function)).unwrap_or_default();
         misfits.iter().map(|misfit| format!("the function would not run on `{run_image}`: {misfit}")).collect()
     }
@@ -179,7 +188,7 @@ struct Flow<'a> {
     bench: &'a Workbench<'a>,
     options: &'a BuildOptions,
     builder: OpenBuilder,
-    run_image: ChosenRunImage,
+    run_image: Option<ChosenRunImage>,
     runner: RunnerFacts,
     previous: Option<Image>,
     site: Site,
@@ -187,13 +196,23 @@ struct Flow<'a> {
 
 impl<'a> Flow<'a> {
     /// All questions about images and source first, so that a build which cannot succeed ends early.
-    fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions) -> Result<Self, PipelineError> {
+    fn open(bench: &'a Workbench<'a>, options: &'a BuildOptions, product: Product) -> Result<Self, PipelineError> {
         let builder = OpenBuilder::open(bench, options)?;
-        let run_image = ChosenRunImage::choose(bench, options, &builder)?;
-        let runner = match &options.builder {
-            BuilderChoice::Image(_) => bench.runner_facts(&run_image.image)?,
+        let run_image = match (&options.builder, product) {
+            // A developer's machine needs no images to make a package.
+            (BuilderChoice::Folder(folder), Product::Package) if folder.executor == LocalExecutor::Host => {
+                ChosenRunImage::at_hand(bench, options, &builder)?
+            }
+            _ => Some(ChosenRunImage::choose(bench, options, &builder)?),
+        };
+        let runner = match (&options.builder, &run_image) {
+            (_, None) => {
+                bench.report.step("no run image is at hand: what depends on one is chosen for this machine");
+                RunnerFacts::unknown(options.target.clone())
+            }
+            (BuilderChoice::Image(_), Some(run_image)) => bench.runner_facts(&run_image.image)?,
             // Nothing can be mounted where there is no sandbox.
-            BuilderChoice::Folder(_) => bench.runner_facts_without_mounts(&run_image.image),
+            (BuilderChoice::Folder(_), Some(run_image)) => bench.runner_facts_without_mounts(&run_image.image),
         };
         let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
         let site = Site::prepare(bench, options, &builder, &runner)?;
@@ -237,7 +256,8 @@ impl<'a> Flow<'a> {
         self.site.search_for_leaks(self.bench, built, (&layers.root, &app))?;
         let app_dir = &self.options.app_dir;
         let program = self.builder.launcher()?;
-        let run_image = &self.run_image;
+        let missing = || PipelineError::NoRunImage { builder: self.options.builder.name() };
+        let run_image = self.run_image.as_ref().ok_or_else(missing)?;
         let reference = run_image.reference.with_digest(run_image.image.digest()).to_string();
         let input = ExportInput {
             platform_api: self.builder.api,

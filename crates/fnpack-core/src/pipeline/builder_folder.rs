@@ -149,7 +149,7 @@ impl BuilderFolder {
     }
 
     /// An image that says the same of itself, for checks against a builder image.
-    pub(super) fn stand_in(&self, description: &BuilderDescription) -> Image {
+    pub(super) fn stand_in(description: &BuilderDescription) -> Image {
         let distro = description.distro.clone().unwrap_or_default();
         let stack = description.stack_id.clone().unwrap_or_default();
         Image::empty(&description.target).with_config(|config| {

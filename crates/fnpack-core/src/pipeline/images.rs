@@ -54,6 +54,19 @@ pub enum FindError {
         #[source]
         source: Box<RegistryError>,
     },
+    /// The store has it for another target, and it could not be had for this one.
+    #[error("the image `{name}` in the store is for {present}, not for {target}")]
+    OtherTarget {
+        /// As users write it.
+        name: String,
+        /// What it was wanted for.
+        target: Box<Target>,
+        /// What the store has.
+        present: Box<Target>,
+        /// Why it could not be had.
+        #[source]
+        source: Box<FindError>,
+    },
     /// Nothing is sent with `--offline`.
     #[error("`--offline` keeps from sending `{name}` to its registry")]
     OfflinePush {
@@ -106,7 +119,19 @@ impl Workbench<'_> {
         match self.store.image(reference, target)? {
             Some(image) if self.may_be_older(reference) => self.refresh(reference, target, image),
             Some(image) => Ok(image),
-            None => self.pull(reference, target),
+            None => self.pull(reference, target).map_err(|error| self.with_target_in_store(reference, target, error)),
+        }
+    }
+
+    fn with_target_in_store(&self, reference: &Reference, target: &Target, error: FindError) -> FindError {
+        match self.store.target_of(reference) {
+            Ok(Some(present)) if present != *target => FindError::OtherTarget {
+                name: reference.familiar(),
+                target: Box::new(target.clone()),
+                present: Box::new(present),
+                source: Box::new(error),
+            },
+            _ => error,
         }
     }
 

@@ -135,7 +135,9 @@ mod tests {
             root.create_dir_all(path.parent().unwrap(), 0o755).unwrap();
             root.write(path, text.as_bytes(), 0o644).unwrap();
         }
-        symlink.iter().for_each(|target| root.symlink(target, "a_b/l/link").unwrap());
+        if let Some(target) = symlink {
+            root.symlink(target, "a_b/l/link").unwrap();
+        }
         let layer =
             BuiltLayer { name: "l".to_owned(), launch: true, build: false, cache: false, metadata: toml::Table::new(), present: true };
         let buildpack =

@@ -5,6 +5,7 @@
 
 mod address;
 mod artifact;
+mod bindings;
 mod build;
 mod builder_folder;
 mod builders;

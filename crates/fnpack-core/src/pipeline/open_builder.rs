@@ -74,7 +74,7 @@ impl OpenBuilder {
             return Err(PipelineError::BuilderOfOtherTarget { target: Box::new(target.clone()), own: Box::new(description.target) });
         }
         let api = common_api(folder.name(), &description)?;
-        let image = folder.stand_in(&description);
+        let image = BuilderFolder::stand_in(&description);
         let host = Host { name: folder.name(), is_overlaid: false, image: &image, description: &description };
         let buildpacks = ChosenBuildpacks::open(bench, &options.buildpacks, &host).map_err(Box::new)?;
         let further = buildpacks.folder().map(fs_err::canonicalize).transpose()?;
@@ -168,16 +168,10 @@ impl ChosenRunImage {
             let names = RunImageNames { image: reference.familiar(), mirrors: Vec::new() };
             return Ok(Self { image: bench.find(reference, &options.target)?, reference: reference.clone(), names });
         }
-        let entry = builder.description.run_images().into_iter().next();
-        let entry = entry.ok_or_else(|| PipelineError::NoRunImage { builder: options.builder.name() })?;
-        let candidates =
-            std::iter::once(&entry.image).chain(&entry.mirrors).map(|name| name.parse()).collect::<Result<Vec<Reference>, _>>()?;
-        let names = RunImageNames { image: entry.image.clone(), mirrors: entry.mirrors.clone() };
-        for reference in &candidates {
-            if bench.store.image(reference, &options.target)?.is_some() {
-                return Ok(Self { image: bench.find(reference, &options.target)?, reference: reference.clone(), names });
-            }
+        if let Some(found) = Self::in_store(bench, options, builder)? {
+            return Ok(found);
         }
+        let (names, candidates) = of_builder(options, builder)?;
         let mut first_failure: Option<FindError> = None;
         for reference in candidates {
             match bench.find(&reference, &options.target) {
@@ -187,4 +181,31 @@ impl ChosenRunImage {
         }
         Err(first_failure.map_or_else(|| PipelineError::NoRunImage { builder: options.builder.name() }, PipelineError::from))
     }
+
+    /// The one that the user names; else the first of the builder's that the store has, if it has one. Nothing is fetched
+    /// that nobody named.
+    pub(super) fn at_hand(bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder) -> Result<Option<Self>, PipelineError> {
+        if options.run_image.is_some() {
+            return Self::choose(bench, options, builder).map(Some);
+        }
+        Self::in_store(bench, options, builder)
+    }
+
+    fn in_store(bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder) -> Result<Option<Self>, PipelineError> {
+        let (names, candidates) = of_builder(options, builder)?;
+        for reference in candidates {
+            if bench.store.image(&reference, &options.target)?.is_some() {
+                return Ok(Some(Self { image: bench.find(&reference, &options.target)?, reference, names }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What the builder's first run image is called, and where it may be found.
+fn of_builder(options: &BuildOptions, builder: &OpenBuilder) -> Result<(RunImageNames, Vec<Reference>), PipelineError> {
+    let entry = builder.description.run_images().into_iter().next();
+    let entry = entry.ok_or_else(|| PipelineError::NoRunImage { builder: options.builder.name() })?;
+    let candidates = std::iter::once(&entry.image).chain(&entry.mirrors).map(|name| name.parse()).collect::<Result<_, _>>()?;
+    Ok((RunImageNames { image: entry.image.clone(), mirrors: entry.mirrors.clone() }, candidates))
 }

@@ -1,7 +1,7 @@
 //! Function source to a function package: the same detect and build as for an image, then the artifact is taken out of
 //! the application folder.
 
-use super::build::{BuildOptions, Finished, Timings};
+use super::build::{BuildOptions, Finished, Product, Timings};
 use super::{PipelineError, Workbench};
 use crate::package::{Taken, Wanted, take};
 
@@ -22,7 +22,7 @@ pub struct Packaged {
 /// caches are kept.
 pub fn package(bench: &Workbench<'_>, mut options: BuildOptions, wanted: &Wanted) -> Result<Packaged, PipelineError> {
     options.env.push((PACKAGE.to_owned(), "true".to_owned()));
-    let finished = Finished::of(bench, &options)?;
+    let finished = Finished::of(bench, &options, Product::Package)?;
     // Where the package will run is not known; the run image only stands for it.
     finished.misfits().iter().for_each(|misfit| bench.report.warning(misfit));
     let package = take(&finished.app()?, &options.app_dir, finished.facts(), wanted)?;

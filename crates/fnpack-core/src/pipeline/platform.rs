@@ -29,6 +29,15 @@ pub enum PlatformError {
     /// A file could not be written.
     #[error("cannot write the build's variables")]
     Write(#[from] RootError),
+    /// A file of a service binding could not be read.
+    #[error("cannot read the service binding `{}`", path.display())]
+    Binding {
+        /// The folder that was given.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 impl Platform {

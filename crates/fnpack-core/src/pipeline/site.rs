@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fnpack_sandbox::Mount;
 
+use super::bindings;
 use super::build::BuildOptions;
 use super::builder_folder::{BuilderChoice, LocalExecutor};
 use super::leaks::{self, LeakError};
@@ -74,12 +75,13 @@ impl Site {
         let seen = if local.is_some() { Seen::as_they_are(&scratch)? } else { Seen::mounted(options) };
         let (owner, user) = if local.is_some() { ourselves() } else { users(bench, builder) };
         let runner = runner.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
+        let volumes = options.volumes.iter().map(bindings::mounts).collect::<Result<Vec<_>, _>>()?;
         let site = Self {
             owner,
             user,
             // What the user says is stronger than what the machine and the run image have.
             platform: Platform::new(runner.chain(variables(bench, options, &seen, local.is_none()))),
-            volumes: options.volumes.iter().map(Mount::from).collect(),
+            volumes: volumes.into_iter().flatten().collect(),
             scratch,
             seen,
             local,

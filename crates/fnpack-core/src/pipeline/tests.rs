@@ -140,7 +140,9 @@ fn index_is_rebased_child_by_child_or_not_at_all() {
     let arm = function(&image("linux/arm64", &["arm"]), &name(&registry, "runner:1"));
     let amd = client().unwrap().pull(&name(&registry, "function:1"), &bench.target).unwrap();
     let put_index = |at: &Reference, images: &[&Image]| {
-        images.iter().for_each(|image| push(image, &at.pinned(image.digest())));
+        for image in images {
+            push(image, &at.pinned(image.digest()));
+        }
         let entries = images.iter().map(|image| ManifestTree::of(image).descriptor).collect();
         let index = Index::new(entries).encode();
         registry.put_manifest(at.repository(), at.tag().unwrap(), media_type::OCI_INDEX, &index);

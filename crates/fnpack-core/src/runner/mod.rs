@@ -61,7 +61,7 @@ pub struct Libc {
 
 impl RunnerFacts {
     /// Nothing known yet but the target.
-    fn unknown(target: Target) -> Self {
+    pub(crate) fn unknown(target: Target) -> Self {
         Self { target, languages: None, java: None, python: None, libc: None, pulsar: None, distro: None, packages: None }
     }
 

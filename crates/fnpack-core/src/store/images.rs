@@ -74,6 +74,11 @@ impl Store {
         }
     }
 
+    /// What the image of a name is for. `None` if there is none, or one for several targets.
+    pub fn target_of(&self, reference: &Reference) -> Result<Option<Target>> {
+        Ok(self.record_of(reference)?.and_then(|record| record.target))
+    }
+
     /// The image of a digest, be it a manifest or an index, for a target.
     pub fn image_by_digest(&self, digest: &Digest, target: &Target) -> Result<Option<Image>> {
         match self.descriptor_of(digest)? {

@@ -167,9 +167,6 @@ pub(crate) struct BuildArguments {
     /// Application folder in the build and in the image
     #[arg(long, value_name = "DIR", default_value = "/pulsar/function")]
     pub(crate) workspace: PathBuf,
-    /// Leave out of a ready jar what every runner brings
-    #[arg(long)]
-    pub(crate) strip_provided: bool,
     /// Time to record as the image's creation, in seconds since 1970, or `now`
     #[arg(long, value_name = "TIME", env = "SOURCE_DATE_EPOCH", hide_env_values = true)]
     pub(crate) creation_time: Option<String>,

@@ -32,13 +32,17 @@ pub(crate) struct SourceArguments {
     /// Class or module of the function, where there are several
     #[arg(long, value_name = "NAME")]
     pub(crate) class_name: Option<String>,
+    /// Leave out of the function's jar what every runner brings
+    #[arg(long)]
+    pub(crate) strip_provided: bool,
     /// Variable for the buildpacks; NAME alone takes the value from here
     #[arg(short, long = "env", value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
     /// File with a NAME=VALUE a line; `--env` is stronger
     #[arg(long = "env-file", value_name = "FILE")]
     pub(crate) env_files: Vec<PathBuf>,
-    /// Folder of this machine that the build sees, read-only unless `:rw`
+    /// Folder of this machine that the build sees, read-only unless `:rw`; below `/platform/bindings` it is a service
+    /// binding
     #[arg(long = "volume", value_name = "HERE:THERE[:ro|rw]")]
     pub(crate) volumes: Vec<String>,
     /// Network of bin/build; bin/detect never has one

@@ -18,7 +18,7 @@ pub(super) fn is_named(arguments: &BuildArguments) -> bool {
 pub(super) fn build(arguments: &BuildArguments, created: Option<i64>, session: &Session<'_>) -> Result<Made, CommandError> {
     refuse_source_arguments(arguments)?;
     let from = &arguments.from;
-    let options = ArtifactOptions { class_name: from.class_name.as_deref(), strip_provided: arguments.strip_provided };
+    let options = ArtifactOptions { class_name: from.class_name.as_deref(), strip_provided: from.strip_provided };
     let artifact = Artifact::read(&from.path(), options)?;
     let target = from.platform.clone().unwrap_or_else(|| session.bench.target.clone());
     let run_image = match &from.run_image {

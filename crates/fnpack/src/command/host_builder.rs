@@ -6,6 +6,7 @@ use std::path::Path;
 use fnpack_core::builder::{BuilderToml, Order, place_module};
 use fnpack_core::lifecycle::files::run::{RunImage, RunToml};
 use fnpack_core::pipeline::{BuilderFolder, LocalExecutor};
+use fnpack_core::reference::Reference;
 use fnpack_core::root::Root;
 use fnpack_core::source::Source;
 use serde::Serialize;
@@ -44,10 +45,10 @@ pub(super) fn lay_out(source: &Source, folder: &Path) -> Result<BuilderFolder, C
 fn write_documents(builder: &DefaultBuilder, root: &Root) -> Result<(), CommandError> {
     let config = BuilderToml::parse("builder.toml", builder.builder_toml, Path::new("/"))?;
     let order = toml::to_string(&OrderDocument { order: &config.order }).unwrap_or_default();
-    let images = config.run_images.iter().map(|source| RunImage {
-        image: source.image.familiar(),
-        mirrors: source.mirrors.iter().map(|mirror| mirror.familiar()).collect(),
-    });
+    let images = config
+        .run_images
+        .iter()
+        .map(|source| RunImage { image: source.image.familiar(), mirrors: source.mirrors.iter().map(Reference::familiar).collect() });
     let run = RunToml { images: images.collect() };
     root.create_dir_all("cnb/lifecycle", 0o755)?;
     root.write("cnb/order.toml", order.as_bytes(), 0o644)?;

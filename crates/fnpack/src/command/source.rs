@@ -21,6 +21,9 @@ const APP_DIR: &str = "/pulsar/function";
 /// By this variable buildpacks are told which of several functions is meant.
 const CLASS_NAME: &str = "BP_FUNCTION_CLASS";
 
+/// By this one, that classes of the runner do not belong into the function's jar.
+const STRIP_PROVIDED: &str = "BP_STRIP_PROVIDED";
+
 /// The options of a build of `name`, and the folder of what was laid out for it, which must stay until it is over.
 pub(super) fn options(
     arguments: &SourceArguments,
@@ -31,8 +34,7 @@ pub(super) fn options(
     let source = Source::open(&path)?;
     let project = project::read(&path, &arguments.buildpacks, session)?;
     let source = source.selecting(project.selection);
-    let class_name = arguments.class_name.iter().map(|class_name| (CLASS_NAME.to_owned(), class_name.clone()));
-    let env = project.env.into_iter().chain(class_name).chain(variables(&arguments.env_files, &arguments.env)?).collect();
+    let env = project.env.into_iter().chain(of_options(arguments)).chain(variables(&arguments.env_files, &arguments.env)?).collect();
     let volumes = arguments.volumes.iter().map(|text| volume(text)).collect::<Result<_, _>>()?;
     let target = arguments.platform.clone().unwrap_or_else(|| session.bench.target.clone());
     let scratch = session.bench.store.scratch()?;
@@ -68,6 +70,12 @@ pub(super) fn options(
         clear_cache: arguments.clear_cache,
     };
     Ok((options, scratch))
+}
+
+/// What options say to buildpacks.
+fn of_options(arguments: &SourceArguments) -> impl Iterator<Item = (String, String)> {
+    let class_name = arguments.class_name.iter().map(|class_name| (CLASS_NAME.to_owned(), class_name.clone()));
+    class_name.chain(arguments.strip_provided.then(|| (STRIP_PROVIDED.to_owned(), true.to_string())))
 }
 
 fn in_sandbox(wanted: &Wanted<'_>, session: &Session<'_>) -> Result<(BuilderChoice, Option<Reference>), CommandError> {

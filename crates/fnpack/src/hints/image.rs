@@ -61,6 +61,9 @@ impl Explain for FindError {
             }
             Self::NotStored { .. } => registry.hint("see what is there with `fnpack image ls`"),
             Self::NotGiven { source, .. } => source.advice(),
+            Self::OtherTarget { present, target, .. } => {
+                registry.hint(format!("build for it with `--platform {present}`, or bring the image for {target}"))
+            }
             Self::Layers { source, .. } => source.advice().or_hint("try again: layers that came whole are kept"),
             Self::OfflinePush { .. } => Advice::new(Usage).hint("leave out `--offline`"),
             Self::Nameless { .. } => Advice::new(Usage).hint("give it one: `fnpack image copy` it to a name"),

@@ -41,7 +41,7 @@ impl Explain for DetectError {
         match self {
             Self::NoGroup { results, attempts } => Advice::new(YourCode)
                 .details(results.iter().flat_map(describe).chain(attempts.iter().filter_map(mismatch)).collect())
-                .hint("name the folder that has the function's source, or another builder with `--builder`"),
+                .hint("correct what was looked for, name the folder that has the function's source, or another builder with `--builder`"),
             Self::Order(source) => source.advice(),
             Self::Buildpack(source) => source.advice(),
             Self::Environment(source) => source.advice(),

@@ -78,6 +78,7 @@ impl Explain for PlatformError {
         match self {
             Self::Memory(_) => Advice::new(Machine).hint(DOCTOR),
             Self::Write(source) => source.advice(),
+            Self::Binding { .. } => Advice::new(Usage).hint("see that all files of the binding can be read by the user that runs fnpack"),
         }
     }
 }

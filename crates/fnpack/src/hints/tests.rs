@@ -194,7 +194,7 @@ fn buildpacks_that_make_no_group_are_told_why() {
 error: no group of buildpacks accepted the application
   a@1  passed
   a@1  make no group: `a@1` requires `go`, which no buildpack before it provides
-hint: name the folder that has the function's source, or another builder with `--builder`";
+hint: correct what was looked for, name the folder that has the function's source, or another builder with `--builder`";
     assert_eq!(told(error), (1, expected.to_owned()));
 }
 

@@ -29,11 +29,11 @@ fn mistakes_on_the_command_line_are_named() {
 }
 
 #[test]
-fn file_instead_of_a_folder_is_said() {
+fn file_that_is_no_function_is_said() {
     let environment = Environment::empty();
     environment.write("main.go", "package main");
-    let error = environment.call("build my-function main.go").failure(2);
-    assert!(error.contains("`main.go` is a file"), "{error}");
+    let error = environment.call("build my-function main.go").failure(1);
+    assert!(error.contains("`main.go` is a text file not named `.py`"), "{error}");
 }
 
 #[test]

@@ -23,6 +23,15 @@ pub(crate) struct Broker {
     endpoint: Endpoint,
 }
 
+/// A package as a function of the worker.
+pub(crate) struct Registration<'a> {
+    /// The function's name.
+    pub(crate) name: &'a str,
+    pub(crate) language: &'a str,
+    pub(crate) class: Option<&'a str>,
+    pub(crate) package: &'a Path,
+}
+
 /// What came back from a function.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -73,21 +82,21 @@ fn start() -> Option<Broker> {
     Some(Broker { _standalone: standalone, endpoint })
 }
 
-impl Broker {
-    /// What packages must fit: the worker runs them by this machine's own Java and Python.
-    pub(crate) fn worker(&self) -> [String; 3] {
-        let answer = |program: &Path, arguments: &[&str]| {
-            let output = Command::new(program).args(arguments).output().unwrap();
-            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
-        };
-        let java = answer(Path::new("java"), &["-version"]);
-        let java = java.split('"').nth(1).and_then(|version| version.split('.').next()).unwrap().to_owned();
-        let about = "import platform; print(platform.python_version().rsplit('.', 1)[0], *platform.libc_ver())";
-        let python = answer(&python().unwrap(), &["-c", about]);
-        let (python, libc) = python.trim().split_once(' ').unwrap();
-        [format!("BP_RUNNER_JAVA={java}"), format!("BP_RUNNER_PYTHON={python}"), format!("BP_RUNNER_LIBC={libc}")]
-    }
+/// What packages must fit: the worker runs them by this machine's own Java and Python.
+pub(crate) fn worker() -> [String; 3] {
+    let answer = |program: &Path, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let java = answer(Path::new("java"), &["-version"]);
+    let java = java.split('"').nth(1).and_then(|version| version.split('.').next()).unwrap().to_owned();
+    let about = "import platform; print(platform.python_version().rsplit('.', 1)[0], *platform.libc_ver())";
+    let python = answer(&python().unwrap(), &["-c", about]);
+    let (python, libc) = python.trim().split_once(' ').unwrap();
+    [format!("BP_RUNNER_JAVA={java}"), format!("BP_RUNNER_PYTHON={python}"), format!("BP_RUNNER_LIBC={libc}")]
+}
 
+impl Broker {
     pub(crate) fn client(&self) -> Client {
         Client::connect(&ClientOptions::new(&self.service)).unwrap()
     }
@@ -98,7 +107,8 @@ impl Broker {
 
     /// Gives a package to the functions worker, as `pulsar-admin functions create` does, sends messages and takes the
     /// function away again.
-    pub(crate) fn register(&self, name: &str, language: &str, class: Option<&str>, package: &Path, inputs: &[&str]) -> Answer {
+    pub(crate) fn register(&self, registration: &Registration<'_>, inputs: &[&str]) -> Answer {
+        let &Registration { name, language, class, package } = registration;
         let admin = self.admin();
         let function = FunctionName::new("public", "default", name).unwrap();
         let topic = |end: &str| format!("persistent://public/default/{name}-{end}");

@@ -14,9 +14,9 @@ use fnpack_sandbox::{ExitStatus, IdMapping, Mount, Network, Overlay, OverlayXatt
 
 use super::environment::{Environment, Outcome, bash_builder, cache, repository, user_is_root};
 use super::golang;
-use super::language::go_proxy;
+use super::language::{JAVA, Language, PYTHON, go_proxy};
 
-/// As OpenShift has it: any user, group 0.
+/// As `OpenShift` has it: any user, group 0.
 const ANYBODY: User = User { uid: 123_456, gid: 0, groups: Vec::new() };
 /// Root in name only.
 const ROOT: User = User { uid: 0, gid: 0, groups: Vec::new() };
@@ -65,11 +65,8 @@ impl Jail {
         plan.network = Network::Host;
         let config = self.image.config().config.env.iter().filter_map(|entry| entry.split_once('='));
         let mut variables: BTreeMap<OsString, OsString> = config.map(|(name, value)| (name.into(), value.into())).collect();
-        let own = [
-            ("PATH", "/mnt:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-            ("FNPACK_STORE", "/tmp/store"),
-            ("TMPDIR", "/tmp"),
-        ];
+        let path = format!("/mnt:{}", self.image.env("PATH").unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+        let own = [("PATH", path.as_str()), ("FNPACK_STORE", "/tmp/store"), ("TMPDIR", "/tmp")];
         variables.extend(own.map(|(name, value)| (name.into(), value.into())));
         variables.extend(self.variables.iter().map(|(name, value)| ((*name).into(), value.clone())));
         plan.environment = variables;
@@ -90,7 +87,7 @@ impl Jail {
 
     /// Builds a source, and again, and gives the name with its digest.
     fn build(&self, name: &str, arguments: &str) -> String {
-        let first = self.run(&format!("fnpack --quiet build {name} {arguments}")).success();
+        let first = self.run(&format!("fnpack build {name} {arguments}")).success();
         let again = self.run(&format!("fnpack build {name} {arguments}")).success();
         assert!(again.contains("0 made"), "{again}");
         let last = |text: &str| text.lines().last().unwrap_or_default().to_owned();
@@ -184,6 +181,33 @@ fn needs_root_jailed_go_build_is_that_of_the_sandbox() {
     assert_eq!(jail.build("here/go", &arguments), expected);
 }
 
+/// An example built in the jail, by anybody and by root without capabilities; its downloads are its own each time.
+fn jailed_as_in_the_sandbox(language: &Language) {
+    let Some(environment) = language.tree() else { return };
+    if !user_is_root() {
+        return;
+    }
+    let name = format!("here/{}", language.name);
+    let expected = language.build(&environment, &name, &language.example(), &["--quiet"]).success();
+    for user in [ANYBODY, ROOT] {
+        let mut jail = Jail::new(&environment, &format!("fnpack/{}", language.builder), user);
+        jail.mounts = vec![(repository(), "/media")];
+        jail.reach_the_network();
+        let jail = jail.with_runner(&environment, &format!("stack/{}-runner", language.name));
+        assert_eq!(jail.build(&name, &format!("/media/examples/{}", language.example)), expected);
+    }
+}
+
+#[test]
+fn needs_root_jailed_java_builds_are_those_of_the_sandbox() {
+    jailed_as_in_the_sandbox(&JAVA);
+}
+
+#[test]
+fn needs_root_jailed_python_builds_are_those_of_the_sandbox() {
+    jailed_as_in_the_sandbox(&PYTHON);
+}
+
 impl Jail {
     /// With what the machine says of proxies and certificates.
     fn reach_the_network(&mut self) {
@@ -264,4 +288,56 @@ fn host_builds_with_the_toolchain_of_the_machine() {
         (serde_json::from_str(&facts("host/go")).unwrap(), serde_json::from_str(&facts("host/sandbox")).unwrap());
     assert_eq!(host["function"]["artifact"], sandbox["function"]["artifact"], "{built} {expected}");
     golang::assert_comes_up(&environment, "host/go");
+}
+
+#[test]
+fn host_builds_java_with_the_tools_of_the_machine() {
+    let Some(environment) = JAVA.tree() else { return };
+    if std::process::Command::new("mvn").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "this test needs `mvn`");
+        return;
+    }
+    JAVA.build(&environment, "host/java-sandbox", &JAVA.example(), &["--quiet"]).success();
+    JAVA.build(&environment, "host/java", &JAVA.example(), &["--executor", "host"]).success();
+    let function = |name: &str| {
+        let inspected: serde_json::Value = serde_json::from_str(&environment.fnpack(["inspect", "-o", "json", name]).success()).unwrap();
+        inspected["function"].clone()
+    };
+    assert_eq!(function("host/java"), function("host/java-sandbox"));
+}
+
+const MODULE: &str = "class F:\n    def process(self, input, context):\n        return input\n";
+
+#[test]
+fn host_package_needs_no_image() {
+    let environment = Environment::empty();
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "this test needs `python3`");
+        return;
+    }
+    environment.write("function/exclaim.py", MODULE);
+    let outcome = environment.call("--offline --executor host package function -o made/");
+    assert!(outcome.stderr.contains("no run image is at hand"), "{}", outcome.stderr);
+    assert!(outcome.success().ends_with("made/exclaim.py"));
+    assert_eq!(fs_err::read_to_string(environment.path().join("made/exclaim.py")).unwrap(), MODULE);
+    let error = environment.call("--offline --executor host build host/none function").failure(4);
+    assert!(error.contains("stack/python-runner") && error.contains("hint:"), "{error}");
+}
+
+#[test]
+fn host_names_the_tool_that_is_missing() {
+    let environment = Environment::empty();
+    environment.write("python/f.py", MODULE);
+    environment.write("python/requirements.txt", "six\n");
+    for (source, said) in [
+        (JAVA.example(), "there is no JDK"),
+        (environment.path().join("python"), "there is no `python3` in the PATH of the build"),
+        (golang::example(), "there is no `go`"),
+    ] {
+        let mut command = environment.command();
+        command.env("PATH", environment.path()).args(["--offline", "--executor", "host", "package"]).arg(&source);
+        let output = Outcome::from(command.output().unwrap());
+        assert!(output.stderr.contains(said) && output.stderr.contains("hint: use a build image with"), "{}", output.stderr);
+        output.failure(1);
+    }
 }

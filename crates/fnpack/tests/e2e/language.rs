@@ -31,7 +31,7 @@ impl Language {
 
     fn make(&self, environment: &Environment) {
         let (name, stack) = (self.name, repository().join("stack"));
-        self.runner(environment, name);
+        runner(environment, name);
         for (image, file, argument) in [
             (format!("stack/build-{name}"), "stack.build".to_owned(), format!("LANGUAGES={name}")),
             (format!("stack/{name}-runner"), format!("stack.{name}-runner.run"), format!("RUNNER_IMAGE=runner/{name}")),
@@ -43,12 +43,6 @@ impl Language {
         environment.fnpack(["builder", "create", &format!("fnpack/{}", self.builder), "-c", path(&config)]).success();
     }
 
-    /// Makes the runner of a recipe, as `runner/<recipe>`.
-    pub(crate) fn runner(&self, environment: &Environment, recipe: &str) {
-        let context = repository().join("stack/runner");
-        environment.fnpack(["image", "build", "-t", &format!("runner/{recipe}"), "--target", recipe, path(&context)]).success();
-    }
-
     /// Where the example is.
     pub(crate) fn example(&self) -> PathBuf {
         repository().join("examples").join(self.example)
@@ -56,15 +50,15 @@ impl Language {
 
     /// `fnpack build NAME SOURCE`, with Pulsar's Go module from the prepared file-system GOPROXY.
     pub(crate) fn build(&self, environment: &Environment, name: &str, source: &Path, more: &[&str]) -> Outcome {
-        self.from_source(environment, &["build", name, path(source)], more)
+        self.run(environment, &["build", name, path(source)], more)
     }
 
     /// `fnpack package SOURCE -o FILE`.
     pub(crate) fn package(&self, environment: &Environment, source: &Path, file: &Path, more: &[&str]) -> Outcome {
-        self.from_source(environment, &["package", path(source), "-o", path(file)], more)
+        self.run(environment, &["package", path(source), "-o", path(file)], more)
     }
 
-    fn from_source(&self, environment: &Environment, command: &[&str], more: &[&str]) -> Outcome {
+    fn run(&self, environment: &Environment, command: &[&str], more: &[&str]) -> Outcome {
         if self.name != "go" {
             return environment.fnpack(command.iter().chain(more));
         }
@@ -73,6 +67,12 @@ impl Language {
         let fixed = ["--volume", &volume, "-e", &proxy, "-e", "GONOSUMDB=github.com/apache/pulsar/pulsar-function-go"];
         environment.fnpack(command.iter().chain(&fixed).chain(more))
     }
+}
+
+/// Makes the runner of a recipe, as `runner/<recipe>`.
+pub(crate) fn runner(environment: &Environment, recipe: &str) {
+    let context = repository().join("stack/runner");
+    environment.fnpack(["image", "build", "-t", &format!("runner/{recipe}"), "--target", recipe, path(&context)]).success();
 }
 
 pub(crate) fn path(path: &Path) -> &str {

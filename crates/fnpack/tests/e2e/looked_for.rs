@@ -20,11 +20,15 @@ const GO: &str = "package main\nimport \"github.com/apache/pulsar/pulsar-functio
 const JAVA: &str = "import org.apache.pulsar.functions.api.Function;\npublic class F {}\n";
 const PYTHON: &str = "from pulsar import Function\nclass F(Function):\n    def process(self, input, context):\n        return input\n";
 
+/// A buildpack, the files of a source, and what is said of them.
+type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
 #[test]
 fn every_language_says_what_it_looked_for() {
     let Some(environment) = Environment::with_base() else { return };
-    BUILDPACKS.iter().for_each(|name| builder(&environment, name));
-    type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+    for name in BUILDPACKS {
+        builder(&environment, name);
+    }
     let cases: &[Case] = &[
         ("golang", &[("main.go", GO)], "looked for go.mod: not found (found main.go)"),
         ("golang", &[("Go.mod", "module a\n"), ("main.go", GO)], "looked for go.mod: not found (found Go.mod"),

@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod bad_input;
+mod bad_source;
 mod broker;
 mod copy;
 mod custom;
@@ -19,6 +20,7 @@ mod here;
 mod images;
 mod instance;
 mod language;
+mod layers;
 mod lifecycle;
 mod looked_for;
 mod mishaps;
@@ -30,3 +32,4 @@ mod reproducible;
 mod rootless;
 mod run;
 mod runners;
+mod secrets;

@@ -1,11 +1,9 @@
 //! Functions answer: source to image to the command that Function Mesh gives a container, against a real Pulsar, on each of
 //! our runners, before and after a rebase; and packages registered with a real functions worker.
 
-use std::path::Path;
-
-use super::broker::{self, Answer};
-use super::environment::Environment;
-use super::language::{GO, JAVA, Language, PYTHON};
+use super::broker::{self, Answer, Registration};
+use super::environment::{Environment, repository};
+use super::language::{self, GO, JAVA, Language, PYTHON, path};
 
 /// What an example is asked and what it answers.
 struct Talk {
@@ -23,11 +21,18 @@ const PRODUCTS: Talk = Talk { inputs: &["expreso machine", "electric ketle"], an
 /// Runs an image as Function Mesh would and compares its answers.
 #[track_caller]
 fn answers(environment: &Environment, image: &str, talk: &Talk) {
+    answers_as(environment, image, talk, &[]);
+}
+
+/// The same, with more arguments.
+#[track_caller]
+fn answers_as(environment: &Environment, image: &str, talk: &Talk, more: &[&str]) {
     let Some(pulsar) = broker::shared() else { return };
     let expected = environment.write("expected.txt", talk.answers);
     let mut arguments = vec!["run", image, "--under", "function-mesh", "--pulsar", &pulsar.service, "--pulsar-web", &pulsar.web];
     arguments.extend(["--expect", expected.to_str().unwrap()]);
     arguments.extend(talk.inputs.iter().flat_map(|input| ["--input", input]));
+    arguments.extend(more);
     let answered = environment.fnpack(arguments).success();
     assert_eq!(format!("{answered}\n"), talk.answers, "{image}");
 }
@@ -63,7 +68,7 @@ fn go_function_answers_before_and_after_a_rebase() {
 #[test]
 fn java_function_answers_on_both_runners() {
     let Some(environment) = prove(&JAVA, &ORDERS) else { return };
-    JAVA.runner(&environment, "java-small");
+    language::runner(&environment, "java-small");
     environment.call("rebase proof/java --run-image runner/java-small").success();
     answers(&environment, "proof/java", &ORDERS);
 }
@@ -73,19 +78,74 @@ fn python_function_answers_before_and_after_a_rebase() {
     prove(&PYTHON, &PRODUCTS);
 }
 
+#[test]
+fn go_function_answers_by_its_configuration() {
+    let Some(environment) = GO.tree() else { return };
+    let Some(pulsar) = broker::shared() else { return };
+    GO.build(&environment, "proof/configured", &GO.example(), &[]).success();
+    let arguments = ["run", "proof/configured", "--pulsar", &pulsar.service, "--pulsar-web", &pulsar.web, "--input", "why"];
+    let answer = environment.fnpack(arguments.iter().chain(&["--user-config", "{\"mark\": \"?\"}"])).success();
+    assert_eq!(answer, "why?");
+}
+
+#[test]
+fn go_function_reads_what_a_buildpack_of_the_users_wrote() {
+    let Some(environment) = GO.tree() else { return };
+    GO.build(&environment, "proof/custom", &repository().join("examples/custom/function"), &[]).success();
+    answers(&environment, "proof/custom", &Talk { inputs: &["Ada"], answers: "Good morning, Ada\n" });
+}
+
+/// An image of the package alone, and one by the example Dockerfile; both answer. `base` is the package's file name, which
+/// for zips is the name of the folder in it.
+fn prove_package(language: &Language, file: &str, class: Option<&str>, talk: &Talk) {
+    let Some(environment) = language.tree() else { return };
+    let (name, runner) = (language.name, format!("stack/{}-runner", language.name));
+    let package = environment.write(&format!("context/{file}"), "");
+    language.package(&environment, &language.example(), &package, &[]).success();
+    let ready = format!("proof/{name}-ready");
+    environment.fnpack(["build", &ready, path(&package), "--run-image", &runner]).success();
+    answers(&environment, &ready, talk);
+
+    let recipe = repository().join("examples/dockerfile").join(name).join("Dockerfile");
+    let by_dockerfile = format!("proof/{name}-dockerfile");
+    let argument = format!("RUNNER_IMAGE={runner}");
+    let context = environment.path().join("context");
+    environment.fnpack(["image", "build", "-t", &by_dockerfile, "-f", path(&recipe), "--build-arg", &argument, path(&context)]).success();
+    // What fnpack labels its own images with; a manifest of Function Mesh says the same.
+    let strings = ["--input-type", "java.lang.String", "--output-type", "java.lang.String"];
+    let types = if name == "java" { &strings[..] } else { &[] };
+    let class: Vec<&str> = class.iter().flat_map(|class| ["--class-name", class]).collect();
+    answers_as(&environment, &by_dockerfile, talk, &[&class, types].concat());
+}
+
+#[test]
+fn go_program_answers_as_a_ready_file() {
+    prove_package(&GO, "function", None, &EXCLAMATION);
+}
+
+#[test]
+fn java_package_answers_as_a_ready_file() {
+    prove_package(&JAVA, "function.jar", Some("io.fnpack.examples.OrderEnricher"), &ORDERS);
+}
+
+#[test]
+fn python_package_answers_as_a_ready_file() {
+    prove_package(&PYTHON, "function.zip", Some("product_match.function.ProductMatch"), &PRODUCTS);
+}
+
 /// Makes a package of the example and gives it to a functions worker; the same package twice is the same bytes.
 fn registered(language: &Language, file: &str, class: Option<&str>, talk: &Talk) {
     let Some(environment) = language.tree() else { return };
     let Some(pulsar) = broker::shared() else { return };
     let (package, again) = (environment.path().join(file), environment.path().join("again").join(file));
-    let worker = pulsar.worker();
+    let worker = broker::worker();
     let worker: Vec<&str> = worker.iter().flat_map(|variable| ["-e", variable]).collect();
     language.package(&environment, &language.example(), &package, &worker).success();
     fs_err::create_dir(environment.path().join("again")).unwrap();
     language.package(&environment, &language.example(), &again, &[&worker[..], &["--clear-cache"]].concat()).success();
     assert_eq!(fs_err::read(&package).unwrap(), fs_err::read(&again).unwrap(), "{file} made twice");
     let name = format!("registered-{}", language.name);
-    let found = pulsar.register(&name, language.name, class, Path::new(&package), talk.inputs);
+    let found = pulsar.register(&Registration { name: &name, language: language.name, class, package: &package }, talk.inputs);
     assert_eq!(found, Answer::Lines(talk.answers.to_owned()), "{file}");
 }
 
