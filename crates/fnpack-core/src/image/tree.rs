@@ -81,17 +81,17 @@ impl ManifestTree {
     }
 
     fn with_children<S: TreeSource>(source: &S, descriptor: Descriptor, bytes: Vec<u8>, depth: usize) -> Result<Self, S::Error> {
-        let names = Names::of(&bytes).map_err(|error| source.invalid(&descriptor, error))?;
-        let listed = names.manifests.unwrap_or_default();
-        if listed.len() > MOST_CHILDREN || depth == 0 && !listed.is_empty() {
+        let document = Names::of(&bytes).map_err(|error| source.invalid(&descriptor, error))?;
+        let named = document.manifests.unwrap_or_default();
+        if named.len() > MOST_CHILDREN || depth == 0 && !named.is_empty() {
             return Err(source.invalid(&descriptor, ImageError::TooManyManifests));
         }
         let child = |entry: Descriptor| {
             let bytes = source.document(&entry)?;
             Self::with_children(source, entry, bytes, depth.saturating_sub(1))
         };
-        let children = listed.into_iter().map(child).collect::<Result<_, _>>()?;
-        let blobs = names.layers.into_iter().flatten().chain(names.config);
+        let children = named.into_iter().map(child).collect::<Result<_, _>>()?;
+        let blobs = document.layers.into_iter().flatten().chain(document.config);
         let blobs = blobs.map(|blob| (blob.clone(), source.blob(&blob))).collect();
         Ok(Self { descriptor, bytes: bytes.into(), blobs, children })
     }

@@ -152,7 +152,7 @@ impl Parcel {
     fn tree(&self) -> ManifestTree {
         match self {
             Self::One(image) => ManifestTree::of(image),
-            Self::All(tree) => (**tree).clone(),
+            Self::All(tree) => tree.as_ref().clone(),
         }
     }
 
