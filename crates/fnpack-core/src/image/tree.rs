@@ -111,9 +111,28 @@ impl ManifestTree {
         Image::from_bytes(self.bytes.to_vec(), bytes, |layer, _| known(layer).unwrap_or_else(|| Blob::new(Document(Arc::default()))))
     }
 
-    /// All images below it, in order; what is no image (attestations, signatures) is left out.
-    pub fn images(&self) -> Vec<Image> {
-        if self.is_index() { self.children.iter().flat_map(Self::images).collect() } else { self.image().into_iter().collect() }
+    /// The same; nothing if it is a manifest of something else, an attestation or a signature.
+    pub fn image_if_one(&self) -> Result<Option<Image>, ImageError> {
+        let described = self.descriptor.platform.as_ref().is_none_or(|platform| platform.os != "unknown");
+        match self.image() {
+            Ok(image) => Ok(Some(image)),
+            Err(ImageError::NotAnImage { .. }) => Ok(None),
+            // Attestations are dressed as images of no platform.
+            Err(ImageError::LayerCount { .. }) if !described => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All images below it, in order; what is no image is left out.
+    pub fn images(&self) -> Result<Vec<Image>, ImageError> {
+        if !self.is_index() {
+            return Ok(self.image_if_one()?.into_iter().collect());
+        }
+        let mut all = Vec::new();
+        for child in &self.children {
+            all.extend(child.images()?);
+        }
+        Ok(all)
     }
 
     fn no_image(&self) -> ImageError {

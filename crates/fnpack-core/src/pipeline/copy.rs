@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{Address, FindError, Workbench};
 use crate::archive::{self, ArchiveError, Format, Named, NamedTree, Place, oci_layout};
 use crate::digest::Digest;
-use crate::image::{Image, ManifestTree};
+use crate::image::{Descriptor, Image, ImageError, Index, ManifestTree};
 use crate::reference::Reference;
-use crate::registry::{Pushed, RegistryError};
+use crate::registry::{Pushed, RegistryClient, RegistryError};
 use crate::store::{PutOptions, StoreError};
 use crate::target::Target;
 
@@ -52,6 +52,15 @@ pub enum CopyError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A manifest or config on the way is damaged or cannot be had.
+    #[error("cannot take `{name}` into the store")]
+    Unusable {
+        /// As users write it.
+        name: String,
+        /// What is wrong.
+        #[source]
+        source: ImageError,
+    },
     /// The file cannot be made.
     #[error("cannot write `{}`", path.display())]
     File {
@@ -113,7 +122,7 @@ pub fn copy(bench: &Workbench<'_>, from: &Address, to: &Address, selection: &Sel
 
 /// Makes an index of images that are brought into the store; `name` stands for it there.
 pub fn create_index(bench: &Workbench<'_>, name: &Reference, parts: &[Address]) -> Result<Digest, CopyError> {
-    let mut entries: Vec<(String, Target, crate::image::Descriptor)> = Vec::new();
+    let mut entries: Vec<(String, Target, Descriptor)> = Vec::new();
     for part in parts {
         let image = match part.reference().filter(|_| matches!(part, Address::Named(_))) {
             Some(reference) => bench.find_whatever_target(reference)?,
@@ -126,7 +135,7 @@ pub fn create_index(bench: &Workbench<'_>, name: &Reference, parts: &[Address]) 
         bench.store.put_image(&image, None)?;
         entries.push((second, target, ManifestTree::of(&image).descriptor));
     }
-    let index = crate::image::Index::new(entries.into_iter().map(|(.., entry)| entry).collect());
+    let index = Index::new(entries.into_iter().map(|(.., entry)| entry).collect());
     let digest = bench.store.put_index(&index.encode(), name)?;
     bench.store.publish_index()?;
     Ok(digest)
@@ -147,9 +156,9 @@ impl Parcel {
         }
     }
 
-    fn images(&self) -> Vec<Image> {
+    fn images(&self) -> Result<Vec<Image>, ImageError> {
         match self {
-            Self::One(image) => vec![image.clone()],
+            Self::One(image) => Ok(vec![image.clone()]),
             Self::All(tree) => tree.images(),
         }
     }
@@ -173,7 +182,7 @@ impl Workbench<'_> {
         Ok(())
     }
 
-    fn client_to_push(&self, name: &Reference) -> Result<&crate::registry::RegistryClient, FindError> {
+    fn client_to_push(&self, name: &Reference) -> Result<&RegistryClient, FindError> {
         match &self.registry {
             Some(registry) => Ok(registry.client()?),
             None => Err(FindError::OfflinePush { name: name.familiar() }),
@@ -203,7 +212,8 @@ impl Workbench<'_> {
     }
 
     fn keep(&self, parcel: &Parcel, reference: &Reference) -> Result<(), CopyError> {
-        let images = parcel.images();
+        let unusable = |source| CopyError::Unusable { name: reference.familiar(), source };
+        let images = parcel.images().map_err(unusable)?;
         for image in &images {
             self.fetch_missing(image, reference)?;
         }
@@ -232,7 +242,8 @@ fn not_sent(name: &Reference, source: RegistryError) -> CopyError {
 }
 
 fn write(parcel: &Parcel, from: &Address, to: &archive::Address) -> Result<(), CopyError> {
-    let names: Vec<Reference> = from.reference().map(Reference::without_digest).into_iter().collect();
+    let kept = |name: &Reference| if name.tag().is_some() { name.without_digest() } else { name.clone() };
+    let names: Vec<Reference> = from.reference().map(kept).into_iter().collect();
     // What is called by a label is called by nothing else, so that the next of that label takes its place.
     let in_layout = || match &to.name {
         Some(label) => NamedTree { names: Vec::new(), label: Some(label.clone()), tree: parcel.tree() },

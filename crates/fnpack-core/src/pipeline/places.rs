@@ -4,6 +4,7 @@ use super::{Address, FindError, PullPolicy, Workbench};
 use crate::archive::{self, ImageArchive, Named, NamedTree, Place};
 use crate::image::{Image, ManifestTree};
 use crate::reference::Reference;
+use crate::registry::RegistryClient;
 use crate::store::Scratch;
 use crate::target::Target;
 
@@ -80,7 +81,7 @@ impl Workbench<'_> {
         self.client_for(reference, &self.target)?.tree(reference).map_err(not_given)
     }
 
-    pub(super) fn client_for(&self, reference: &Reference, target: &Target) -> Result<&crate::registry::RegistryClient, FindError> {
+    pub(super) fn client_for(&self, reference: &Reference, target: &Target) -> Result<&RegistryClient, FindError> {
         let name = reference.familiar();
         match (&self.registry, self.pull_policy) {
             (_, PullPolicy::Never) => Err(FindError::NotStored { name }),

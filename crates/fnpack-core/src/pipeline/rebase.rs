@@ -75,6 +75,12 @@ pub enum RegistryRebaseError {
         #[source]
         source: ImageError,
     },
+    /// The result would get a name that nobody asked for.
+    #[error("the result needs a name with a tag in place of `{name}`, which is the digest of the image before")]
+    NoTag {
+        /// As users write it.
+        name: String,
+    },
     /// The result could not be sent.
     #[error("cannot send `{name}` to its registry")]
     Send {
@@ -88,9 +94,12 @@ pub enum RegistryRebaseError {
 
 /// Rebases an image where it is. Nothing is sent before the verdict on all its targets is known.
 pub fn rebase_in_registry(bench: &Workbench<'_>, options: &RebaseOptions<'_>) -> Result<RebasedInRegistry, RegistryRebaseError> {
+    if let Some(name) = options.names.iter().find(|name| name.tag().is_none()) {
+        return Err(RegistryRebaseError::NoTag { name: name.familiar() });
+    }
     let tree = bench.tree_in_registry(options.image)?;
+    let not_an_image = |source| RegistryRebaseError::NotAnImage { name: options.image.familiar(), source };
     if !tree.is_index() {
-        let not_an_image = |source| RegistryRebaseError::NotAnImage { name: options.image.familiar(), source };
         let rebased = bench.rebase_one(bench.with_known_config(tree).image().map_err(not_an_image)?, options)?;
         send(bench, options, std::slice::from_ref(&rebased), None)?;
         return Ok(RebasedInRegistry { digest: rebased.new.digest(), images: vec![rebased], left_out: 0 });
@@ -98,21 +107,17 @@ pub fn rebase_in_registry(bench: &Workbench<'_>, options: &RebaseOptions<'_>) ->
     let mut images = Vec::new();
     let mut entries = Vec::new();
     for child in &tree.children {
-        if let Ok(image) = bench.with_known_config(child.clone()).image()
-            && image.config().os != "unknown"
-        {
-            let rebased = bench.rebase_one(image, options)?;
-            let manifest = &rebased.new;
-            let described = Descriptor::of(manifest.manifest().media_type(), manifest.manifest_bytes());
-            entries.push(Descriptor {
-                platform: child.descriptor.platform.clone(),
-                annotations: child.descriptor.annotations.clone(),
-                ..described
-            });
-            images.push(rebased);
-        }
+        let image = bench.with_known_config(child.clone()).image_if_one().map_err(not_an_image)?;
+        let Some(image) = image.filter(|image| image.config().os != "unknown") else { continue };
+        let rebased = bench.rebase_one(image, options)?;
+        let of_new = Descriptor::of(rebased.new.manifest().media_type(), rebased.new.manifest_bytes());
+        entries.push(Descriptor {
+            platform: child.descriptor.platform.clone(),
+            annotations: child.descriptor.annotations.clone(),
+            ..of_new
+        });
+        images.push(rebased);
     }
-    let not_an_image = |source| RegistryRebaseError::NotAnImage { name: options.image.familiar(), source };
     let index = Index { manifests: entries, ..Index::parse(&tree.bytes).map_err(not_an_image)? };
     let index = of_index(&index);
     send(bench, options, &images, Some(&index))?;
@@ -187,7 +192,6 @@ fn send(
     Ok(())
 }
 
-fn blobs(image: &Image) -> impl Iterator<Item = Digest> {
-    let layers = image.manifest().layers.iter().map(|layer| layer.digest);
-    layers.chain([image.manifest().config.digest]).collect::<Vec<_>>().into_iter()
+fn blobs(image: &Image) -> impl Iterator<Item = Digest> + '_ {
+    image.manifest().layers.iter().map(|layer| layer.digest).chain([image.manifest().config.digest])
 }

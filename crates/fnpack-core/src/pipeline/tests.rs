@@ -5,7 +5,7 @@ use std::io::Write;
 use fnpack_sandbox::OverlayXattr;
 use serde_json::json;
 use tempfile::TempDir;
-use testkit::registry::Registry as TestRegistry;
+use testkit::registry::{Fault, Registry as TestRegistry};
 
 use super::*;
 use crate::digest::DiffId;
@@ -164,6 +164,22 @@ fn index_is_rebased_child_by_child_or_not_at_all() {
 }
 
 #[test]
+fn index_with_a_child_that_cannot_be_read_stays_as_it_is() {
+    let (_folder, bench) = bench();
+    let registry = stocked();
+    let at = name(&registry, "function:all");
+    let amd = client().unwrap().pull(&name(&registry, "function:1"), &bench.target).unwrap();
+    let index = Index::new(vec![ManifestTree::of(&amd).descriptor]).encode();
+    registry.put_manifest("function", "all", media_type::OCI_INDEX, &index);
+    registry.fault(Fault::status("GET", &amd.manifest().config.digest.to_string(), 404));
+    let error = rebase(&bench, &at, &name(&registry, "runner:next"), &at).unwrap_err();
+    assert!(matches!(error, RegistryRebaseError::NotAnImage { .. }), "{error}");
+    let error = copy(&bench, &Address::Registry(at), &Address::Named("here:1".parse().unwrap()), &Selection::All).unwrap_err();
+    assert!(matches!(error, CopyError::Unusable { .. }), "{error}");
+    assert_eq!(registry.manifest("function", "all"), Some(index));
+}
+
+#[test]
 fn what_would_not_run_is_refused_before_anything_is_sent() {
     let (_folder, bench) = bench();
     let registry = stocked();
@@ -176,6 +192,16 @@ fn what_would_not_run_is_refused_before_anything_is_sent() {
     let error = rebase(&bench, &name(&registry, "function:1"), &name(&registry, "runner:alpine"), &to).unwrap_err();
     assert!(matches!(error, RegistryRebaseError::Rebase(RebaseError::Refused { .. })), "{error}");
     assert!(registry.requests().iter().all(|request| request.method == "GET"));
+}
+
+#[test]
+fn digest_alone_is_no_name_for_the_result() {
+    let (_folder, bench) = bench();
+    let registry = stocked();
+    let pinned = name(&registry, "function:1").pinned(image("linux/amd64", &[]).digest());
+    let error = rebase(&bench, &pinned, &name(&registry, "runner:next"), &pinned).unwrap_err();
+    assert!(matches!(error, RegistryRebaseError::NoTag { .. }), "{error}");
+    assert_eq!(registry.request_lines(), Vec::<String>::new());
 }
 
 #[test]

@@ -31,9 +31,7 @@ pub(super) fn run(command: ImageCommand, session: &Session<'_>) -> Result<(), Co
         ImageCommand::Import(arguments) => import(&arguments, session),
         ImageCommand::Copy(arguments) => copy(&arguments.from, &arguments.to, &arguments.platforms, session),
         ImageCommand::Push { name, destination, platforms } => push(&name, destination.as_ref().unwrap_or(&name), &platforms, session),
-        ImageCommand::Pull { name, platforms } => {
-            copy(&Address::Registry(name.clone()), &Address::Named(name.without_digest()), &platforms, session)
-        }
+        ImageCommand::Pull { name, platforms } => copy(&Address::Registry(name.clone()), &Address::Named(name), &platforms, session),
     }
 }
 
@@ -207,7 +205,11 @@ fn copy(from: &Address, to: &Address, platforms: &PlatformsArguments, session: &
         session.ui.step(&format!("{} that refer to it went along", copied.referrers));
     }
     match to {
-        Address::Named(reference) | Address::Registry(reference) => session.pinned(reference, copied.digest),
+        Address::Named(reference) => {
+            session.ui.step(&format!("{} is in the store", reference.familiar()));
+            session.pinned(reference, copied.digest);
+        }
+        Address::Registry(reference) => session.pinned(reference, copied.digest),
         Address::Archive(place) => session.ui.result(&place.to_string()),
     }
     Ok(())

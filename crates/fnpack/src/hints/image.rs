@@ -92,6 +92,7 @@ impl Explain for CopyError {
             Self::Archive(source) => source.advice(),
             Self::Registry { source, .. } => source.advice(),
             Self::Store(source) => source.advice(),
+            Self::Unusable { source, .. } => source.advice(),
             Self::File { source, .. } => source.advice(),
             Self::OneTargetOnly { .. } => {
                 Advice::new(Usage).hint("leave out `--all`, name a target with `--platform`, or write an `oci-archive:`")
@@ -109,6 +110,7 @@ impl Explain for RegistryRebaseError {
             Self::Rebase(source) => source.advice(),
             Self::NoRunImage { .. } => Advice::new(Refused).hint("name the new one with `--run-image`"),
             Self::NotAnImage { source, .. } => source.advice(),
+            Self::NoTag { .. } => Advice::new(Usage).hint("name the result with `-t NAME:TAG`"),
             Self::Send { source, .. } => source.advice(),
         }
     }

@@ -59,11 +59,12 @@ impl Explain for fnpack_core::image::ImageError {
     fn advice(&self) -> Advice {
         match self {
             Self::NotAnImage { .. } => Advice::new(Configuration).hint("name an image; this is something else kept in a registry"),
-            Self::Unreadable { .. }
-            | Self::LayerCount { .. }
-            | Self::ConfigDigest { .. }
-            | Self::ConfigAbsent { .. }
-            | Self::TooManyManifests => Advice::new(Machine).hint("have the image made or pushed anew: it is damaged"),
+            Self::ConfigAbsent { .. } => {
+                Advice::new(Registry).hint("try again; if it stays, have the image pushed anew: its config is gone")
+            }
+            Self::Unreadable { .. } | Self::LayerCount { .. } | Self::ConfigDigest { .. } | Self::TooManyManifests => {
+                Advice::new(Machine).hint("have the image made or pushed anew: it is damaged")
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Images from anywhere to anywhere, and rebase in a registry.
 
-use testkit::registry::{Access, Registry};
+use testkit::registry::{Access, Fault, Registry};
 
 use super::environment::{Environment, bash_builder};
 
@@ -131,6 +131,19 @@ fn build_that_could_not_be_published_does_not_begin() {
     assert!(!outcome.stderr.contains("example/bash"), "{}", outcome.stderr);
     let error = outcome.failure(4);
     assert!(error.contains("login"), "{error}");
+}
+
+#[test]
+fn image_that_a_registry_refuses_stays_in_the_store() {
+    let Some(environment) = Environment::with_base() else { return };
+    let registry = Registry::new();
+    registry.fault(Fault::status("PUT", "/manifests/", 403));
+    bash_builder(&environment, "copy/kept", "exit 0", START);
+    environment.write("function/file", "");
+    let name = format!("{}/team/kept:1", registry.host());
+    let error = environment.call(&format!("build {name} function -B copy/kept --publish")).failure(4);
+    assert!(error.contains("image push") && error.contains("the image is in the store"), "{error}");
+    environment.call(&format!("--offline inspect {name}")).success();
 }
 
 #[test]

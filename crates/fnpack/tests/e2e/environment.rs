@@ -153,7 +153,7 @@ fn shared_store() -> Option<&'static Path> {
         .get_or_init(|| {
             let cache = cache()?;
             let environment = Environment { store: cache.join("store"), ..Environment::empty() };
-            if environment.call("--quiet image inspect debian:trixie-slim").code != Some(0) {
+            if environment.call("--quiet --offline image inspect debian:trixie-slim").code != Some(0) {
                 let tar = cache.join("debian-trixie.tar");
                 environment
                     .fnpack([OsStr::new("image"), OsStr::new("import"), tar.as_os_str(), OsStr::new("debian:trixie-slim")])
