@@ -27,8 +27,8 @@ RUN set -eu; \
     mkdir -p /parts; \
     case " ${LANGUAGES} " in *" java "*) ;; *) exit 0 ;; esac; \
     export DEBIAN_FRONTEND=noninteractive; \
-    apt-get update; \
-    apt-get install --yes --no-install-recommends ca-certificates curl; \
+    apt-get --quiet=2 update; \
+    apt-get install --quiet=2 --yes --no-install-recommends ca-certificates curl > /dev/null; \
     curl --silent --show-error --fail --location --retry 5 --output maven.tar.gz \
         "${MAVEN_CENTRAL}/org/apache/maven/apache-maven/${MAVEN_VERSION}/apache-maven-${MAVEN_VERSION}-bin.tar.gz"; \
     printf '%s  maven.tar.gz\n' "${MAVEN_SHA512}" | sha512sum --check --strict --quiet; \
@@ -61,8 +61,8 @@ RUN set -eu; \
         *) echo "LANGUAGES: $language is none of go, java, python" >&2; exit 2 ;; \
         esac; \
     done; \
-    apt-get update; \
-    apt-get install --yes --no-install-recommends $packages ${EXTRA_PACKAGES}; \
+    apt-get --quiet=2 update; \
+    apt-get install --quiet=2 --yes --no-install-recommends $packages ${EXTRA_PACKAGES} > /dev/null; \
     apt-get clean; \
     if [ -e /etc/ssl/certs/java/cacerts ]; then \
         cd /etc/ssl/certs/java; \

@@ -21,12 +21,14 @@ pub fn cache_layer<B: Buildpack>(context: &BuildContext<B>, name: LayerName) -> 
     Ok(context.cached_layer(name, definition)?.path())
 }
 
-/// The result of the last build, with the record of what it was made of; no record if there is none, or none that
-/// can be read.
+/// A layer, and the record that it had; none if there is no layer, or no record that can be read.
+pub type Kept<B, Record> = (LayerRef<B, (), Record>, Option<Record>);
+
+/// The result of the last build, with the record of what it was made of.
 pub fn result_layer<B: Buildpack, Record: Serialize + DeserializeOwned + Clone>(
     context: &BuildContext<B>,
     name: LayerName,
-) -> libcnb::Result<(LayerRef<B, (), Record>, Option<Record>), B::Error> {
+) -> libcnb::Result<Kept<B, Record>, B::Error> {
     let definition = CachedLayerDefinition {
         build: false,
         launch: false,

@@ -13,7 +13,7 @@ mod target_variables;
 
 pub use application::{empty, labels, launch_folder};
 pub use fingerprint::Fingerprint;
-pub use layers::{cache_layer, result_layer};
+pub use layers::{Kept, cache_layer, result_layer};
 pub use output::{OUTPUT_LIMIT, explained, pass_on, say, say_error, without_credentials};
 pub use platform::{Binding, FunctionPlatform, Variables};
 pub use settings::{SettingError, file_name, inside, text};

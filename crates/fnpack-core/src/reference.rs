@@ -61,6 +61,12 @@ impl Reference {
         Self { digest: Some(digest), ..self.clone() }
     }
 
+    /// An image of the same repository, by its digest alone.
+    #[must_use]
+    pub fn pinned(&self, digest: Digest) -> Self {
+        Self { tag: None, digest: Some(digest), ..self.clone() }
+    }
+
     /// The same image without a digest; the tag becomes `latest` if there was none.
     #[must_use]
     pub fn without_digest(&self) -> Self {

@@ -2,6 +2,7 @@
 //! and images, and the files of the default builders.
 
 use fnpack_artifact::Language;
+use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
 
 /// The CNB launcher, for this program's own architecture.
@@ -167,6 +168,13 @@ pub(crate) static FUNCTION_BUILDER: DefaultBuilder = DefaultBuilder {
     ),
     run_stacks: &[GO_RUNNER, JAVA_RUNNER, PYTHON_RUNNER],
 };
+
+/// The names of all images that fnpack makes of what it carries.
+pub(crate) fn names() -> Vec<Reference> {
+    let builders = || DEFAULT_BUILDERS.iter().chain([&FUNCTION_BUILDER]);
+    let stacks = builders().flat_map(|builder| builder.run_stacks.iter().chain([&builder.build_stack])).map(|stack| stack.name);
+    builders().map(|builder| builder.name).chain(stacks).filter_map(|name| name.parse().ok()).collect()
+}
 
 /// The default runner of a language.
 pub(crate) const fn runner(language: Language) -> &'static EmbeddedStack {

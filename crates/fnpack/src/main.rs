@@ -8,6 +8,7 @@ mod command;
 mod embedded;
 mod error;
 mod hints;
+mod registries;
 mod settings;
 mod transfers;
 mod ui;

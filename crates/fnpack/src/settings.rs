@@ -8,13 +8,15 @@ use std::path::PathBuf;
 use fnpack_core::registry::Proxy;
 use fnpack_core::registry::credentials::Secret;
 
+use crate::registries::RegistryFiles;
+
 /// Folders and variables of the user who calls.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// The store's folder.
     pub(crate) store: PathBuf,
-    /// Docker's `config.json`, which holds registry logins.
-    pub(crate) docker_config: Option<PathBuf>,
+    /// Where logins, mirrors and certificates for registries are.
+    pub(crate) registries: RegistryFiles,
     /// Variables that build steps get from here: proxies, in both cases of letters.
     pub(crate) proxy: Vec<(OsString, OsString)>,
     /// The machine's bundle of trusted certificates in PEM, if there is one.
@@ -54,12 +56,11 @@ impl Settings {
         let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let store = store.or_else(|| env::var_os("FNPACK_STORE").filter(|folder| !folder.is_empty()).map(PathBuf::from));
         let default = || Some(data.or_else(|| Some(home.as_ref()?.join(".local/share")))?.join("fnpack"));
-        let docker = env::var_os("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker")));
         let certificates =
             env::var_os("SSL_CERT_FILE").map(PathBuf::from).into_iter().chain(BUNDLES.map(PathBuf::from)).find(|path| path.is_file());
         Some(Self {
             store: store.map_or_else(default, Some)?,
-            docker_config: docker.map(|folder| folder.join("config.json")),
+            registries: RegistryFiles::locate(|name| env::var_os(name)),
             proxy: proxy_variables(),
             certificates,
             cache: cache.or_else(|| Some(home?.join(".cache"))).map(|folder| folder.join("fnpack")),

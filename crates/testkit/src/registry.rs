@@ -64,6 +64,7 @@ enum Kind {
     Corrupt,
     Append(Vec<u8>),
     HangUp,
+    CutUpload(usize),
 }
 
 impl Fault {
@@ -99,6 +100,11 @@ impl Fault {
     /// Closes the connection without an answer.
     pub fn hang_up(method: &str, path: &str) -> Self {
         Self::new(method, path, Kind::HangUp)
+    }
+
+    /// Keeps this many bytes of an upload's body and closes the connection without an answer.
+    pub fn cut_upload(method: &str, bytes: usize) -> Self {
+        Self::new(method, "/blobs/uploads/", Kind::CutUpload(bytes))
     }
 
     /// Only this many times; for ever if not said.
@@ -167,6 +173,8 @@ struct Contents {
     connections: Vec<TcpStream>,
     counter: usize,
     refuse_mounts: bool,
+    no_referrers: bool,
+    single_posts: bool,
     blobs_elsewhere: Option<String>,
 }
 
@@ -230,6 +238,16 @@ impl Registry {
     /// Answers mounts with an upload session from now on.
     pub fn refuse_mounts(&self) {
         self.state.lock().refuse_mounts = true;
+    }
+
+    /// Keeps no list of referrers from now on, as registries before 1.1 of the specification.
+    pub fn keep_no_referrers(&self) {
+        self.state.lock().no_referrers = true;
+    }
+
+    /// Takes a whole blob with the request that would open an upload from now on.
+    pub fn take_single_posts(&self) {
+        self.state.lock().single_posts = true;
     }
 
     /// Redirects requests for blobs to the same path below another base URL from now on.
@@ -345,6 +363,10 @@ fn answer(state: &State, request: &Request, stream: &mut TcpStream) -> Option<()
     if let Some(Kind::Answer(answer)) = &fault {
         return answer.write(stream, head, usize::MAX).ok();
     }
+    if let Some(Kind::CutUpload(limit)) = fault {
+        routes::keep_part(state, request, limit);
+        return None;
+    }
     if matches!(fault, Some(Kind::HangUp)) {
         return None;
     }
@@ -364,7 +386,7 @@ fn answer(state: &State, request: &Request, stream: &mut TcpStream) -> Option<()
             let _ = answer.write(stream, head, limit);
             return None;
         }
-        Some(Kind::Answer(_) | Kind::HangUp) | None => {}
+        Some(Kind::Answer(_) | Kind::HangUp | Kind::CutUpload(_)) | None => {}
     }
     answer.write(stream, head, usize::MAX).ok()
 }

@@ -33,16 +33,20 @@ pub(super) struct Entry {
     pub(super) layers: Option<Vec<String>>,
 }
 
-/// All images of a target.
-pub(super) fn read(files: &Arc<dyn Files>, target: &Target) -> Result<Vec<Named>, ArchiveError> {
+/// All images, whatever they are for.
+pub(super) fn read_all(files: &Arc<dyn Files>) -> Result<Vec<Named>, ArchiveError> {
     let bytes = files::read(&**files, MANIFEST, LONGEST_LIST)?;
     let entries: Vec<Entry> = serde_json::from_slice(&bytes).map_err(|source| ArchiveError::Unreadable {
         name: MANIFEST.to_owned(),
         place: files.place(),
         source,
     })?;
-    let all = entries.iter().map(|entry| image(files, entry)).collect::<Result<Vec<Named>, ArchiveError>>()?;
-    let (fitting, others): (Vec<Named>, Vec<Named>) = all.into_iter().partition(|named| fits(&named.image, target));
+    entries.iter().map(|entry| image(files, entry)).collect()
+}
+
+/// All images of a target.
+pub(super) fn read(files: &Arc<dyn Files>, target: &Target) -> Result<Vec<Named>, ArchiveError> {
+    let (fitting, others): (Vec<Named>, Vec<Named>) = read_all(files)?.into_iter().partition(|named| fits(&named.image, target));
     if fitting.is_empty() && !others.is_empty() {
         let available = others.iter().map(|named| named.image.target().to_string()).collect();
         return Err(ArchiveError::NoTarget { place: files.place(), target: target.to_string(), available });

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::files::{self, Files, blob, read_verified};
 use super::oci_layout::{CONTAINERD_NAME, INDEX, REF_NAME, blob_name};
-use super::{ArchiveError, Named};
-use crate::image::{Descriptor, Image, ImageError, Index, Manifest, media_type};
+use super::{ArchiveError, Named, NamedTree};
+use crate::image::{Blob, Descriptor, Image, ImageError, Index, Manifest, ManifestTree, TreeSource, media_type};
 use crate::reference::Reference;
 use crate::target::Target;
 
@@ -34,6 +34,42 @@ pub(super) fn read(files: &Arc<dyn Files>, target: &Target) -> Result<Vec<Named>
         return Err(no_target(files, &index, target));
     }
     Ok(images)
+}
+
+/// Everything that the layout names, for all targets. Entries without a name are one image for several targets.
+pub(super) fn trees(files: &Arc<dyn Files>) -> Result<Vec<NamedTree>, ArchiveError> {
+    let bytes = files::read(&**files, INDEX, LONGEST_MANIFEST)?;
+    let index = Index::parse(&bytes).map_err(|source| failed(files, source))?;
+    let source = LayoutSource(Arc::clone(files));
+    if index.manifests.len() > 1 && !index.manifests.iter().any(is_named) {
+        let descriptor = Descriptor::of(media_type::OCI_INDEX, &bytes);
+        let tree = ManifestTree::of_document(&source, descriptor, bytes)?;
+        return Ok(vec![NamedTree { names: Vec::new(), label: None, tree }]);
+    }
+    let entries = index.manifests.into_iter().map(|entry| {
+        let (names, label) = (names(&entry), entry.annotations.get(REF_NAME).cloned());
+        Ok(NamedTree { names, label, tree: ManifestTree::read(&source, entry)? })
+    });
+    entries.collect()
+}
+
+/// A layout as a source of documents.
+struct LayoutSource(Arc<dyn Files>);
+
+impl TreeSource for LayoutSource {
+    type Error = ArchiveError;
+
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ArchiveError> {
+        read_verified(&*self.0, &blob_name(descriptor.digest), descriptor.digest, LONGEST_MANIFEST)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Blob {
+        blob(&self.0, &blob_name(descriptor.digest))
+    }
+
+    fn invalid(&self, _descriptor: &Descriptor, source: ImageError) -> ArchiveError {
+        failed(&self.0, source)
+    }
 }
 
 fn is_named(entry: &Descriptor) -> bool {

@@ -20,6 +20,7 @@ pub mod rootfs;
 mod tar_files;
 mod writer;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -27,10 +28,10 @@ use std::sync::Arc;
 use files::Files;
 use folder::FolderFiles;
 use tar_files::TarFiles;
-pub use writer::write;
+pub use writer::{write, write_trees};
 
 use crate::digest::Digest;
-use crate::image::{BlobError, Image, ImageError};
+use crate::image::{BlobError, Image, ImageError, ManifestTree};
 use crate::layers::TarError;
 use crate::layers::apply::ApplyError;
 use crate::reference::Reference;
@@ -46,6 +47,23 @@ pub struct Named {
     pub label: Option<String>,
     /// The image.
     pub image: Image,
+}
+
+/// An image or an index and what it is called in an archive.
+#[derive(Debug, Clone)]
+pub struct NamedTree {
+    /// Full names; may be empty.
+    pub names: Vec<Reference>,
+    /// The name inside an OCI layout (`org.opencontainers.image.ref.name`), if it has one.
+    pub label: Option<String>,
+    /// The image, for one target or all.
+    pub tree: ManifestTree,
+}
+
+impl From<&Named> for NamedTree {
+    fn from(named: &Named) -> Self {
+        Self { names: named.names.clone(), label: named.label.clone(), tree: ManifestTree::of(&named.image) }
+    }
 }
 
 /// How an archive file is laid out.
@@ -253,28 +271,45 @@ impl ImageArchive {
         }
     }
 
-    /// The one image of this name; without a name, the only one there is.
-    pub fn image(&self, wanted: Option<&str>, target: &Target) -> Result<Named, ArchiveError> {
-        let all = self.images(target)?;
-        let names: Vec<String> = all.iter().map(Named::shown).collect();
-        let mut fitting: Vec<Named> = all.into_iter().filter(|named| wanted.is_none_or(|wanted| named.is_called(wanted))).collect();
+    /// All that is there, for all targets.
+    pub fn trees(&self) -> Result<Vec<NamedTree>, ArchiveError> {
+        match self.format {
+            Format::Oci => layout::trees(&self.files),
+            Format::Docker => Ok(docker::read_all(&self.files)?.iter().map(NamedTree::from).collect()),
+        }
+    }
+
+    /// The one of this name, for all targets; without a name, the only one there is.
+    pub fn tree(&self, wanted: Option<&str>) -> Result<NamedTree, ArchiveError> {
+        let all = self.trees()?;
+        let names = all.iter().map(|named| shown(&named.names, named.label.as_deref(), named.tree.descriptor.digest)).collect();
+        let fits = |named: &NamedTree| wanted.is_none_or(|wanted| is_called(&named.names, named.label.as_deref(), wanted));
+        self.only(all.into_iter().filter(fits).collect(), wanted, names)
+    }
+
+    fn only<T>(&self, mut fitting: Vec<T>, wanted: Option<&str>, names: Vec<String>) -> Result<T, ArchiveError> {
         match (fitting.pop(), fitting.is_empty()) {
             (Some(only), true) => Ok(only),
             _ => Err(ArchiveError::NotOne { place: self.files.place(), wanted: wanted.map(str::to_owned), names }),
         }
     }
+
+    /// The one image of this name; without a name, the only one there is.
+    pub fn image(&self, wanted: Option<&str>, target: &Target) -> Result<Named, ArchiveError> {
+        let all = self.images(target)?;
+        let names = all.iter().map(|named| shown(&named.names, named.label.as_deref(), named.image.digest())).collect();
+        let fits = |named: &Named| wanted.is_none_or(|wanted| is_called(&named.names, named.label.as_deref(), wanted));
+        self.only(all.into_iter().filter(fits).collect(), wanted, names)
+    }
 }
 
-impl Named {
-    fn is_called(&self, wanted: &str) -> bool {
-        let reference = wanted.parse::<Reference>().ok();
-        self.label.as_deref() == Some(wanted) || reference.is_some_and(|reference| self.names.contains(&reference))
-    }
+fn is_called(names: &[Reference], label: Option<&str>, wanted: &str) -> bool {
+    label == Some(wanted) || wanted.parse::<Reference>().is_ok_and(|reference| names.contains(&reference))
+}
 
-    fn shown(&self) -> String {
-        let name = self.names.first().map(Reference::familiar);
-        name.or_else(|| self.label.clone()).unwrap_or_else(|| self.image.digest().to_string())
-    }
+fn shown(names: &[Reference], label: Option<&str>, digest: Digest) -> String {
+    let name = names.first().map(Reference::familiar);
+    name.or_else(|| label.map(str::to_owned)).unwrap_or_else(|| digest.to_string())
 }
 
 /// Where an image is or shall be, in the words of `skopeo`: `oci:FOLDER[:NAME]` and its kin.
@@ -295,6 +330,18 @@ pub enum Place {
     OciArchive(PathBuf),
     /// `docker-archive:`
     DockerArchive(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, path) = match &self.place {
+            Place::OciLayout(path) => ("oci", path),
+            Place::OciArchive(path) => ("oci-archive", path),
+            Place::DockerArchive(path) => ("docker-archive", path),
+        };
+        write!(formatter, "{kind}:{}", path.display())?;
+        self.name.iter().try_for_each(|name| write!(formatter, ":{name}"))
+    }
 }
 
 impl FromStr for Address {

@@ -1,11 +1,12 @@
 //! OCI layouts in folders: names, and writing into one (OCI image specification, `image-layout.md`).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
-use super::{ArchiveError, Named};
+use super::{ArchiveError, NamedTree};
 use crate::digest::Digest;
-use crate::image::{BlobError, Descriptor, Image, Index, Platform, copy_verified};
+use crate::image::{Blob, BlobError, Descriptor, Index, ManifestTree, Platform, copy_verified};
 use crate::reference::Reference;
 
 /// The list of images.
@@ -26,17 +27,17 @@ pub(super) fn blob_name(digest: Digest) -> String {
 
 /// Adds an image to a layout, which is made if it is not there. An entry of the same name is replaced;
 /// blobs that are there already stay as they are.
-pub fn write(folder: &Path, named: &Named) -> Result<(), ArchiveError> {
+pub fn write(folder: &Path, named: &NamedTree) -> Result<(), ArchiveError> {
     let failed = |source| ArchiveError::File { action: "write", path: folder.to_owned(), source };
     fs_err::create_dir_all(folder.join("blobs/sha256")).map_err(failed)?;
-    for (descriptor, blob) in blobs(&named.image) {
+    for (descriptor, content) in blobs(&named.tree) {
         let path = folder.join(blob_name(descriptor.digest));
         if fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() == descriptor.size) {
             continue;
         }
-        replace(&path, |file| match &blob {
+        replace(&path, |file| match &content {
             Content::Bytes(bytes) => file.write_all(bytes).map_err(|source| BlobError::Write { digest: descriptor.digest, source }),
-            Content::Blob(blob) => copy_verified(blob, &descriptor, file, &mut |_| {}),
+            Content::Blob(blob) => copy_verified(blob, descriptor, file, &mut |_| {}),
         })?;
     }
     let mut index = existing_index(folder)?;
@@ -51,28 +52,28 @@ pub fn write(folder: &Path, named: &Named) -> Result<(), ArchiveError> {
 /// What a blob of an image consists of.
 pub(super) enum Content<'a> {
     Bytes(&'a [u8]),
-    Blob(&'a crate::image::Blob),
+    Blob(&'a Blob),
 }
 
 /// Everything that a layout holds of an image, what is named before what names it, each once.
-pub(super) fn blobs(image: &Image) -> Vec<(Descriptor, Content<'_>)> {
-    let mut blobs: Vec<(Descriptor, Content<'_>)> = Vec::new();
-    for layer in image.layers() {
-        if !blobs.iter().any(|(known, _)| known.digest == layer.descriptor.digest) {
-            blobs.push((layer.descriptor.clone(), Content::Blob(&layer.blob)));
-        }
-    }
-    blobs.push((image.manifest().config.clone(), Content::Bytes(image.config_bytes())));
-    blobs.push((Descriptor::of(image.manifest().media_type(), image.manifest_bytes()), Content::Bytes(image.manifest_bytes())));
-    blobs
+pub(super) fn blobs(tree: &ManifestTree) -> Vec<(&Descriptor, Content<'_>)> {
+    let mut seen = BTreeSet::new();
+    let mut all = Vec::new();
+    collect(tree, &mut all);
+    all.retain(|(descriptor, _)| seen.insert(descriptor.digest));
+    all
+}
+
+fn collect<'a>(tree: &'a ManifestTree, all: &mut Vec<(&'a Descriptor, Content<'a>)>) {
+    tree.children.iter().for_each(|child| collect(child, all));
+    all.extend(tree.blobs.iter().map(|(descriptor, blob)| (descriptor, Content::Blob(blob))));
+    all.push((&tree.descriptor, Content::Bytes(&tree.bytes)));
 }
 
 /// The entries of an index for an image: one a name, one without if it has none.
-pub(super) fn entries(named: &Named) -> Vec<Descriptor> {
-    let bare = Descriptor {
-        platform: Some(Platform::from(&named.image.target())),
-        ..Descriptor::of(named.image.manifest().media_type(), named.image.manifest_bytes())
-    };
+pub(super) fn entries(named: &NamedTree) -> Vec<Descriptor> {
+    // What an index elsewhere noted of its entry, a name perhaps, does not go along.
+    let bare = Descriptor { annotations: BTreeMap::new(), ..named.tree.descriptor.clone() };
     let annotated = |name: Option<&Reference>| {
         let mut entry = bare.clone();
         if let Some(name) = name {

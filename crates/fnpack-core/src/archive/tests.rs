@@ -82,7 +82,7 @@ fn archives_round_trip_however_they_are_packed() {
             let archive = open(&path).unwrap();
             assert_eq!(archive.format(), format);
             let images = archive.images(&target()).unwrap();
-            let names: Vec<String> = images.iter().map(Named::shown).collect();
+            let names: Vec<String> = images.iter().map(|named| shown(&named.names, named.label.as_deref(), named.image.digest())).collect();
             assert_eq!(names, ["team/app:1", "other:latest"]);
             let read = &images[0].image;
             assert_eq!(read.config_bytes(), image.config_bytes());
@@ -118,12 +118,13 @@ fn layout_folder_keeps_other_images_and_replaces_names() {
     let path = folder.path().join("layout");
     let (first, second) =
         (image(vec![layer("a", Compression::Gzip)]), image(vec![layer("a", Compression::Gzip), layer("b", Compression::Gzip)]));
-    oci_layout::write(&path, &named("app:1", first.clone())).unwrap();
-    oci_layout::write(&path, &named("app:2", first)).unwrap();
-    oci_layout::write(&path, &named("app:1", second.clone())).unwrap();
-    oci_layout::write(&path, &Named { names: Vec::new(), label: Some("label".into()), image: second.clone() }).unwrap();
+    oci_layout::write(&path, &NamedTree::from(&named("app:1", first.clone()))).unwrap();
+    oci_layout::write(&path, &NamedTree::from(&named("app:2", first))).unwrap();
+    oci_layout::write(&path, &NamedTree::from(&named("app:1", second.clone()))).unwrap();
+    oci_layout::write(&path, &NamedTree::from(&Named { names: Vec::new(), label: Some("label".into()), image: second.clone() })).unwrap();
     let archive = open(&path).unwrap();
-    let names: Vec<String> = archive.images(&target()).unwrap().iter().map(Named::shown).collect();
+    let names: Vec<String> =
+        archive.images(&target()).unwrap().iter().map(|named| shown(&named.names, named.label.as_deref(), named.image.digest())).collect();
     assert_eq!(names, ["app:2", "app:1", "label"]);
     for wanted in ["app:1", "docker.io/library/app:1", "label", "1"] {
         assert_eq!(archive.image(Some(wanted), &target()).unwrap().image.digest(), second.digest(), "{wanted}");
@@ -139,7 +140,7 @@ fn layout_folder_keeps_other_images_and_replaces_names() {
 fn layout_without_names_is_one_image_for_several_targets() {
     let folder = tempfile::tempdir().unwrap();
     let image = image(vec![layer("a", Compression::Gzip)]);
-    let unnamed = Named { names: Vec::new(), label: None, image: image.clone() };
+    let unnamed = NamedTree::from(&Named { names: Vec::new(), label: None, image: image.clone() });
     oci_layout::write(folder.path(), &unnamed).unwrap();
     let entry = oci_layout::entries(&unnamed).remove(0);
     let arm = Descriptor {
@@ -218,7 +219,7 @@ fn damaged_archives_are_refused() {
     // A layer with other bytes is only found out when it is read.
     let folder = tempfile::tempdir().unwrap();
     let image = image(vec![layer("a", Compression::Gzip)]);
-    oci_layout::write(folder.path(), &named("app", image.clone())).unwrap();
+    oci_layout::write(folder.path(), &NamedTree::from(&named("app", image.clone()))).unwrap();
     let blob = folder.path().join(oci_layout::blob_name(image.layers()[0].descriptor.digest));
     let length = usize::try_from(image.layers()[0].descriptor.size).unwrap();
     fs_err::write(&blob, vec![0; length]).unwrap();

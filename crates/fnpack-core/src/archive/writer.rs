@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use super::docker::{Entry as DockerEntry, MANIFEST};
 use super::oci_layout::{self, Content};
-use super::{ArchiveError, Format, Named};
+use super::{ArchiveError, Format, Named, NamedTree};
 use crate::digest::{DiffId, Digest};
 use crate::image::{Descriptor, Index, Layer, VerifiedReader, media_type};
 use crate::layers::decompress::decompress;
@@ -14,20 +14,33 @@ use crate::reference::Reference;
 
 /// Writes images as one archive.
 pub fn write(images: &[Named], format: Format, output: impl Write) -> Result<(), ArchiveError> {
-    let mut tar = TarWriter::new(output);
     match format {
-        Format::Oci => write_oci(images, &mut tar)?,
-        Format::Docker => write_docker(images, &mut tar)?,
+        Format::Oci => write_trees(&images.iter().map(NamedTree::from).collect::<Vec<_>>(), output),
+        Format::Docker => {
+            let mut tar = TarWriter::new(output);
+            write_docker(images, &mut tar)?;
+            finish(tar)
+        }
     }
+}
+
+/// Writes images and indexes as one archive, which is an OCI layout.
+pub fn write_trees(images: &[NamedTree], output: impl Write) -> Result<(), ArchiveError> {
+    let mut tar = TarWriter::new(output);
+    write_oci(images, &mut tar)?;
+    finish(tar)
+}
+
+fn finish<W: Write>(tar: TarWriter<W>) -> Result<(), ArchiveError> {
     tar.finish().map_err(ArchiveError::Write)?.flush().map_err(|source| ArchiveError::Flush { source })
 }
 
-fn write_oci<W: Write>(images: &[Named], tar: &mut TarWriter<W>) -> Result<(), ArchiveError> {
+fn write_oci<W: Write>(images: &[NamedTree], tar: &mut TarWriter<W>) -> Result<(), ArchiveError> {
     let index = Index::new(images.iter().flat_map(oci_layout::entries).collect());
     add_bytes(tar, oci_layout::MARK, oci_layout::MARK_CONTENT)?;
     add_bytes(tar, oci_layout::INDEX, &index.encode())?;
     let mut written = BTreeSet::new();
-    for (descriptor, content) in images.iter().flat_map(|named| oci_layout::blobs(&named.image)) {
+    for (descriptor, content) in images.iter().flat_map(|named| oci_layout::blobs(&named.tree)) {
         if !written.insert(descriptor.digest) {
             continue;
         }
@@ -36,7 +49,7 @@ fn write_oci<W: Write>(images: &[Named], tar: &mut TarWriter<W>) -> Result<(), A
             Content::Bytes(bytes) => add_bytes(tar, &name, bytes)?,
             Content::Blob(blob) => {
                 let input = blob.open().map_err(|source| ArchiveError::Layer { digest: descriptor.digest, source })?;
-                add(tar, &name, descriptor.size, &mut VerifiedReader::new(input, &descriptor, blob.location()))?;
+                add(tar, &name, descriptor.size, &mut VerifiedReader::new(input, descriptor, blob.location()))?;
             }
         }
     }

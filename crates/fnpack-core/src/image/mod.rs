@@ -11,6 +11,7 @@
 mod blob;
 mod config;
 mod manifest;
+mod tree;
 mod verify;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 pub use blob::{Blob, BlobSink, BlobSource, MemoryBlobs, PendingBlob};
 pub use config::{ContainerConfig, History, ImageConfig, RootFs};
 pub use manifest::{Descriptor, Index, Manifest, Platform, media_type};
+pub use tree::{ManifestTree, TreeSource};
 pub use verify::{BlobError, VerifiedReader, copy_verified};
 
 use crate::digest::{ChainId, DiffId, Digest};
@@ -78,6 +80,18 @@ pub enum ImageError {
         /// Digest of the bytes.
         actual: Digest,
     },
+    /// The config that the manifest names cannot be read.
+    #[error("cannot read the image config {digest}")]
+    ConfigAbsent {
+        /// The config.
+        digest: Digest,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// More than any honest index names, or indexes in indexes without end.
+    #[error("the index names too many manifests, or indexes too deep")]
+    TooManyManifests,
     /// The media type is of something that is no image for a container.
     #[error("`{media_type}` is not an image manifest")]
     NotAnImage {

@@ -3,15 +3,28 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{ConnectError, Workbench};
+use crate::archive::ArchiveError;
 use crate::digest::Digest;
 use crate::image::{BlobError, BlobSink, Image, Layer};
-use crate::reference::Reference;
+use crate::reference::{Reference, ReferenceError};
 use crate::registry::{RegistryClient, RegistryError};
 use crate::store::{Store, StoreError};
 use crate::target::Target;
 
 /// How many layers are fetched at once: more gain nothing from one registry, and each holds a connection.
 const PARALLEL_LAYERS: usize = 4;
+
+/// When a registry is asked for an image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PullPolicy {
+    /// Even if the store has one of the name: it may be older.
+    Always,
+    /// If the store has none.
+    #[default]
+    IfNotPresent,
+    /// Not at all.
+    Never,
+}
 
 /// Why an image is not to be had.
 #[derive(Debug, thiserror::Error)]
@@ -47,13 +60,31 @@ pub enum FindError {
         /// As users write it.
         name: String,
         /// What it was wanted for.
-        target: Target,
+        target: Box<Target>,
         /// What the store has.
-        present: Target,
+        present: Box<Target>,
         /// Why it could not be had.
         #[source]
         source: Box<FindError>,
     },
+    /// Nothing is sent with `--offline`.
+    #[error("`--offline` keeps from sending `{name}` to its registry")]
+    OfflinePush {
+        /// As users write it.
+        name: String,
+    },
+    /// It is needed under a name.
+    #[error("the image in `{place}` has no name")]
+    Nameless {
+        /// The archive.
+        place: String,
+    },
+    /// The archive does not give it.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The name inside an archive is none.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
     /// A layer could not be fetched.
     #[error("cannot fetch the layers of `{name}`")]
     Layers {
@@ -71,15 +102,22 @@ pub enum FindError {
     Store(#[from] StoreError),
 }
 
+impl FindError {
+    pub(super) fn not_given(reference: &Reference, target: &Target, source: RegistryError) -> Self {
+        Self::NotGiven { name: reference.familiar(), target: target.clone(), source: Box::new(source) }
+    }
+}
+
 impl Workbench<'_> {
     /// The image of a name in the store, without asking anybody else.
     pub fn stored(&self, reference: &Reference) -> Result<Image, FindError> {
         self.store.image(reference, &self.target)?.ok_or_else(|| FindError::NotStored { name: reference.familiar() })
     }
 
-    /// The image of a name: from the store, else pulled into it.
+    /// The image of a name: from the store, else pulled into it, as the pull policy says.
     pub fn find(&self, reference: &Reference, target: &Target) -> Result<Image, FindError> {
         match self.store.image(reference, target)? {
+            Some(image) if self.may_be_older(reference) => self.refresh(reference, target, image),
             Some(image) => Ok(image),
             None => self.pull(reference, target).map_err(|error| self.with_target_in_store(reference, target, error)),
         }
@@ -87,26 +125,56 @@ impl Workbench<'_> {
 
     fn with_target_in_store(&self, reference: &Reference, target: &Target, error: FindError) -> FindError {
         match self.store.target_of(reference) {
-            Ok(Some(present)) if present != *target => {
-                FindError::OtherTarget { name: reference.familiar(), target: target.clone(), present, source: Box::new(error) }
-            }
+            Ok(Some(present)) if present != *target => FindError::OtherTarget {
+                name: reference.familiar(),
+                target: Box::new(target.clone()),
+                present: Box::new(present),
+                source: Box::new(error),
+            },
             _ => error,
+        }
+    }
+
+    fn may_be_older(&self, reference: &Reference) -> bool {
+        self.pull_policy == PullPolicy::Always
+            && self.registry.is_some()
+            && reference.digest().is_none()
+            && !self.made_here.contains(reference)
+    }
+
+    /// The image as its registry has it now; one that was only ever here stays as it is.
+    fn refresh(&self, reference: &Reference, target: &Target, stored: Image) -> Result<Image, FindError> {
+        let not_given = |source| FindError::not_given(reference, target, source);
+        match self.client_for(reference, target)?.digest(reference).map_err(not_given)? {
+            Some(digest) if digest == stored.digest() => Ok(stored),
+            Some(_) => self.pull(reference, target),
+            None => {
+                self.report.warning(&format!("no registry has {}: the store's is taken", reference.familiar()));
+                Ok(stored)
+            }
         }
     }
 
     /// Gets an image from its registry into the store, whole and verified.
     pub fn pull(&self, reference: &Reference, target: &Target) -> Result<Image, FindError> {
-        let name = reference.familiar();
-        let Some(registry) = &self.registry else {
-            return Err(FindError::Offline { name, target: target.clone() });
-        };
-        let not_given = |source| FindError::NotGiven { name: name.clone(), target: target.clone(), source: Box::new(source) };
-        let image = registry.client()?.pull(reference, target).map_err(not_given)?;
-        let size: u64 = image.layers().iter().map(|layer| layer.descriptor.size).sum();
-        self.report.step(&format!("pulling {} ({} MB in {} layers)", reference.familiar(), size / 1_000_000, image.layers().len()));
-        self.fetch_layers(&image, registry.client()?).map_err(|source| FindError::Layers { name: name.clone(), source })?;
+        let image = self.in_registry(reference, target)?;
+        self.fetch_missing(&image, reference)?;
         self.put(&image, [reference])?;
         Ok(self.store.image(reference, target)?.unwrap_or(image))
+    }
+
+    /// Gets the layers of an image of a registry that are not here. What comes from elsewhere is copied when it is put.
+    pub(super) fn fetch_missing(&self, image: &Image, reference: &Reference) -> Result<(), FindError> {
+        let absent = |layer: &&Layer| layer.blob.repository().is_some() && self.store.existing(&layer.descriptor.digest).is_none();
+        let Some(registry) = self.registry.as_ref().filter(|_| image.layers().iter().any(|layer| absent(&layer))) else { return Ok(()) };
+        let size: u64 = image.layers().iter().filter(absent).map(|layer| layer.descriptor.size).sum();
+        self.report.step(&format!(
+            "pulling {} ({} MB in {} layers)",
+            reference.familiar(),
+            size / 1_000_000,
+            image.layers().iter().filter(absent).count()
+        ));
+        self.fetch_layers(image, registry.client()?).map_err(|source| FindError::Layers { name: reference.familiar(), source })
     }
 
     /// Gets the layers that are not here, several at a time; each is checked while it comes.

@@ -3,6 +3,7 @@
 //! A [`Workbench`] holds what all of them need (store, registry, surroundings, somebody to report to);
 //! each module is one thing that can be made on it.
 
+mod address;
 mod artifact;
 mod bindings;
 mod build;
@@ -11,6 +12,7 @@ mod builders;
 mod buildpacks;
 mod cache;
 mod copies;
+mod copy;
 mod dockerfile;
 mod images;
 mod known_layers;
@@ -18,7 +20,9 @@ mod layers_folder;
 mod leaks;
 mod open_builder;
 mod package;
+mod places;
 mod platform;
+mod rebase;
 mod registry;
 mod report;
 mod runner;
@@ -27,21 +31,25 @@ mod surroundings;
 
 use fnpack_sandbox::OverlayXattr;
 
+pub use address::{Address, AddressError};
 pub use artifact::{ArtifactImage, EmbeddedLauncher, build_artifact};
 pub use build::{BuildOptions, Made, Timings, build};
 pub use builder_folder::{BuilderChoice, BuilderFolder, BuilderFolderError, LocalExecutor};
 pub use builders::{BuilderParts, create as create_builder};
 pub use buildpacks::ChoiceError;
+pub use copy::{Copied, CopyError, Selection, copy, create_index};
 pub use dockerfile::build as build_dockerfile;
-pub use images::FindError;
+pub use images::{FindError, PullPolicy};
 pub use leaks::LeakError;
 pub use package::{Packaged, package};
 pub use platform::PlatformError;
+pub use rebase::{RebaseOptions, RebasedImage, RebasedInRegistry, RegistryRebaseError, rebase_in_registry};
 pub use registry::{ConnectError, Registry};
 pub use report::{Report, one_line};
 pub use surroundings::{Surroundings, Volume};
 
 use crate::image::Image;
+use crate::reference::Reference;
 use crate::store::{Snapshot, Store, StoreError};
 use crate::target::Target;
 
@@ -51,6 +59,10 @@ pub struct Workbench<'a> {
     pub store: Store,
     /// Whom to ask for images that are not there; none with `--offline`.
     pub registry: Option<Registry<'a>>,
+    /// When a registry is asked for an image that has a name.
+    pub pull_policy: PullPolicy,
+    /// Names that fnpack itself gives to what it makes: no registry is asked for something newer.
+    pub made_here: Vec<Reference>,
     /// What of this machine build steps may know.
     pub surroundings: Surroundings,
     /// Where overlayfs keeps its marks.
@@ -140,3 +152,6 @@ impl Workbench<'_> {
         self.store.snapshot(image, &|unpacking| self.report.progress("unpacking", unpacking.bytes, Some(unpacking.total)))
     }
 }
+
+#[cfg(test)]
+mod tests;

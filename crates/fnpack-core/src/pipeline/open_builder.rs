@@ -174,7 +174,7 @@ impl ChosenRunImage {
         let (names, candidates) = of_builder(options, builder)?;
         let mut first_failure: Option<FindError> = None;
         for reference in candidates {
-            match bench.pull(&reference, &options.target) {
+            match bench.find(&reference, &options.target) {
                 Ok(image) => return Ok(Self { image, reference, names }),
                 Err(error) => first_failure = first_failure.or(Some(error)),
             }
@@ -194,8 +194,8 @@ impl ChosenRunImage {
     fn in_store(bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder) -> Result<Option<Self>, PipelineError> {
         let (names, candidates) = of_builder(options, builder)?;
         for reference in candidates {
-            if let Some(image) = bench.store.image(&reference, &options.target)? {
-                return Ok(Some(Self { image, reference, names }));
+            if bench.store.image(&reference, &options.target)?.is_some() {
+                return Ok(Some(Self { image: bench.find(&reference, &options.target)?, reference, names }));
             }
         }
         Ok(None)

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use crate::registry::credentials::CredentialsError;
-use crate::registry::{RegistryClient, RegistryError};
+use crate::registry::{RegistriesError, RegistryClient, RegistryError};
 
 /// A registry client that is not there yet.
 pub struct Registry<'a> {
@@ -18,9 +18,9 @@ pub enum ConnectError {
     /// The file with logins is damaged.
     #[error("cannot use the registry logins")]
     Credentials(#[from] CredentialsError),
-    /// The file with logins cannot be read.
-    #[error("cannot read the registry logins")]
-    Unreadable(#[source] std::io::Error),
+    /// The files of mirrors and moved names cannot be used.
+    #[error(transparent)]
+    Registries(#[from] RegistriesError),
     /// The settings cannot be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),

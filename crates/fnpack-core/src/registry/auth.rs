@@ -97,6 +97,8 @@ pub(super) struct Authenticator {
     credentials: Arc<dyn Credentials>,
     insecure_hosts: Vec<String>,
     known: Mutex<HashMap<String, Known>>,
+    /// Held while one thread logs in: the others then find what it got.
+    logging_in: Mutex<()>,
 }
 
 #[derive(Deserialize)]
@@ -111,7 +113,7 @@ struct TokenAnswer {
 
 impl Authenticator {
     pub(super) fn new(credentials: Arc<dyn Credentials>, insecure_hosts: Vec<String>) -> Self {
-        Self { credentials, insecure_hosts, known: Mutex::default() }
+        Self { credentials, insecure_hosts, known: Mutex::default(), logging_in: Mutex::default() }
     }
 
     /// What a request can be sent with from the start.
@@ -125,8 +127,26 @@ impl Authenticator {
         }
     }
 
-    /// Does what an answer of 401 demands.
-    pub(super) fn answer(&self, transport: &Transport, response: &Response, access: &Access) -> Result<Answered, RegistryError> {
+    /// Does what an answer of 401 to a request with the login `refused` demands. Of several threads that
+    /// are refused at once, one logs in.
+    pub(super) fn answer(
+        &self,
+        transport: &Transport,
+        response: &Response,
+        access: &Access,
+        refused: Option<&Authorization>,
+    ) -> Result<Answered, RegistryError> {
+        let _turn = self.logging_in.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.known(access) {
+            Some(newer) if refused.is_none_or(|refused| refused.value() != newer.value()) => Ok(Answered::With(newer)),
+            _ => {
+                self.forget(access);
+                self.log_in(transport, response, access)
+            }
+        }
+    }
+
+    fn log_in(&self, transport: &Transport, response: &Response, access: &Access) -> Result<Answered, RegistryError> {
         let challenges: Vec<Challenge> = response.headers("www-authenticate").take(8).flat_map(Challenge::parse_list).collect();
         let repository = access.scopes.first().map_or("", |scope| &scope.repository);
         let lookup = self
@@ -156,13 +176,13 @@ impl Authenticator {
         }
     }
 
-    /// Forgets what has just been refused. Whether there was such a thing.
-    pub(super) fn forget(&self, access: &Access) -> bool {
+    /// Forgets what has just been refused.
+    pub(super) fn forget(&self, access: &Access) {
         let mut known = self.lock();
         match known.get_mut(&access.registry) {
-            None => false,
-            Some(Known::Tokens(tokens)) => tokens.remove(&access.key()).is_some(),
-            Some(Known::Fixed(_)) => known.remove(&access.registry).is_some(),
+            None => {}
+            Some(Known::Tokens(tokens)) => drop(tokens.remove(&access.key())),
+            Some(Known::Fixed(_)) => drop(known.remove(&access.registry)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What can go wrong with a registry, told apart by what the user can do about it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::credentials::CredentialsError;
@@ -209,6 +210,57 @@ pub enum RegistryError {
         /// The last answer.
         source: Box<Refusal>,
     },
+    /// The tag points to another image, and the registry keeps tags for ever.
+    #[error("`{host}` does not let the tag be moved to another image")]
+    ImmutableTag {
+        /// Host and port.
+        host: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
+    /// The owner of the repository has used up what is granted.
+    #[error("the quota at `{host}` is used up")]
+    Quota {
+        /// Host and port.
+        host: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
+    /// The registry has narrower rules for names than the specification.
+    #[error("`{host}` does not allow this image name")]
+    NameRefused {
+        /// Host and port.
+        host: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
+    /// The configuration of registries forbids it.
+    #[error("`{reference}` is blocked by `{origin}`")]
+    Blocked {
+        /// The image.
+        reference: String,
+        /// The file.
+        origin: String,
+    },
+    /// Neither the mirrors nor the registry itself gave it.
+    #[error("neither a mirror nor the registry gives `{reference}` ({})", mirrors.join("; "))]
+    NoPlace {
+        /// The image.
+        reference: String,
+        /// What each mirror said.
+        mirrors: Vec<String>,
+        /// What the registry said.
+        source: Box<RegistryError>,
+    },
+    /// A file with certificates cannot be used.
+    #[error("cannot use the certificates in `{}`", path.display())]
+    CertificateFile {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: Cause,
+    },
     /// The registry's disk is full.
     #[error("the storage of `{host}` is full")]
     StorageFull {
@@ -342,8 +394,12 @@ impl RegistryError {
             | Self::NoSuchImage { source, .. }
             | Self::RateLimited { source, .. }
             | Self::StorageFull { source, .. }
+            | Self::ImmutableTag { source, .. }
+            | Self::Quota { source, .. }
+            | Self::NameRefused { source, .. }
             | Self::Failed { source, .. }
             | Self::Rejected { source, .. } => Some(source),
+            Self::NoPlace { source, .. } => source.refusal(),
             _ => None,
         }
     }
@@ -352,6 +408,9 @@ impl RegistryError {
     pub(super) fn refused(host: String, refusal: Refusal) -> Self {
         let source = Box::new(refusal);
         match source.status {
+            400..=499 if is_immutable(&source.message) => Self::ImmutableTag { host, source },
+            400..=499 if is_over_quota(&source.message) => Self::Quota { host, source },
+            400 | 404 if source.message.starts_with("NAME_INVALID") => Self::NameRefused { host, source },
             401 => Self::Unauthorized { host, source },
             403 => Self::Forbidden { host, source },
             404 => Self::NotFound { host, source },
@@ -378,6 +437,18 @@ impl RegistryError {
             other => other,
         }
     }
+}
+
+/// Harbor, Quay, ECR, ACR and Artifact Registry each have a code of their own for it, but share a word.
+fn is_immutable(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("immutable") || message.contains("tag already exists") || message.contains("cannot be overwritten")
+}
+
+/// The words of Harbor, Quay and GitLab.
+fn is_over_quota(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["quota", "exceed the configured upper limit", "storage limit"].iter().any(|words| message.contains(words))
 }
 
 /// `distribution` passes the errno of its file system driver on.

@@ -1,5 +1,7 @@
 //! A request with all that belongs to it: login, redirects, and asking again.
 
+use std::time::Duration;
+
 use super::Client;
 use super::auth::{Access, Answered, Authorization};
 use super::endpoint;
@@ -17,17 +19,18 @@ impl Client {
     }
 
     /// Does something again while its errors say that this may help.
-    pub(super) fn retrying<T>(&self, action: impl Fn() -> Result<T, RegistryError>) -> Result<T, RegistryError> {
-        let mut attempt = 1;
+    pub(super) fn retrying<T>(&self, mut action: impl FnMut() -> Result<T, RegistryError>) -> Result<T, RegistryError> {
+        let (mut attempt, mut waited) = (1, Duration::ZERO);
         loop {
             let error = match action() {
                 Ok(value) => return Ok(value),
                 Err(error) => error.after(attempt),
             };
-            let Some(delay) = self.retry.delay(&error, attempt) else { return Err(error) };
+            let Some(delay) = self.retry.delay(&error, attempt, waited) else { return Err(error) };
             self.progress.waiting(&error, delay);
             std::thread::sleep(delay);
             attempt += 1;
+            waited += delay;
         }
     }
 
@@ -38,8 +41,7 @@ impl Client {
         let mut trace = authorization.as_ref().map_or(LoginTrace::NotAsked, Authorization::trace);
         // Only the registry itself may ask who we are, not where it sends us.
         if response.status == 401 && response.url.same_origin(call.url) {
-            self.authenticator.forget(access);
-            match self.authenticator.answer(&self.transport, &response, access)? {
+            match self.authenticator.answer(&self.transport, &response, access, authorization.as_ref())? {
                 Answered::Nothing(looked_at) => trace = looked_at,
                 Answered::With(new) => {
                     trace = new.trace();

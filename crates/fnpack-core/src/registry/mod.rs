@@ -9,22 +9,35 @@
 //! Everything that comes is hostile until its digest says otherwise: documents are bounded, addresses
 //! are checked before they are followed, and passwords go neither over plain HTTP nor to another host.
 //!
-//! Inside, from the bottom: `transport` does one HTTP request, `exchange` adds login (`auth`,
-//! `challenge`), redirects and asking again (`retry`), `pull` and `push` speak the specification.
+//! Inside, from the bottom: `transport` does one HTTP request (`host_certificates`), `exchange` adds login
+//! (`auth`, `challenge`), redirects and asking again (`retry`), `upload`, `pull` and `push` speak the
+//! specification, at the places that `registries` names.
+//!
+//! Why not one of the clients that there are: `oci-client` wants an asynchronous runtime, gives up at the
+//! first 401 or 503 in the middle, knows neither refresh tokens nor the second scope of a mount, and drops
+//! the upload session of a refused one. What is left of it after that is less than what is here.
 
 mod auth;
+mod base;
 mod challenge;
 pub mod credentials;
 mod endpoint;
 mod error;
 mod exchange;
+mod host_certificates;
+mod parallel;
 mod progress;
 mod pull;
 mod push;
+mod referrers;
 mod refusal;
+mod registries;
+mod replace;
 mod retry;
 mod settings;
 mod transport;
+mod tree;
+mod upload;
 mod url;
 
 use std::fmt;
@@ -32,13 +45,15 @@ use std::sync::Arc;
 
 use auth::Authenticator;
 pub use error::{Cause, CertificateFault, LoginTrace, Refusal, RegistryError, Request};
+pub use host_certificates::read_certificates;
 pub use progress::{Progress, Quiet, Step};
 pub use pull::Resolved;
 pub use push::Pushed;
+pub use registries::{Registries, RegistriesError};
 pub use retry::Retry;
 pub use settings::{Proxy, Settings, Timeouts};
 use transport::Transport;
-use url::Url;
+use url::{Scheme, Url};
 
 /// Speaks to registries. Cheap to clone; clones share connections and logins, and may be used from
 /// several threads.
@@ -49,6 +64,7 @@ struct Client {
     transport: Transport,
     authenticator: Authenticator,
     insecure_hosts: Vec<String>,
+    registries: Registries,
     retry: Retry,
     progress: Arc<dyn Progress>,
 }
@@ -57,10 +73,12 @@ impl RegistryClient {
     /// Makes a client; nothing is asked of anybody yet.
     pub fn new(settings: Settings) -> Result<Self, RegistryError> {
         let transport = Transport::new(&settings)?;
+        let insecure_hosts = [settings.insecure_hosts, settings.registries.insecure_hosts()].concat();
         Ok(Self(Arc::new(Client {
             transport,
-            authenticator: Authenticator::new(settings.credentials, settings.insecure_hosts.clone()),
-            insecure_hosts: settings.insecure_hosts,
+            authenticator: Authenticator::new(settings.credentials, insecure_hosts.clone()),
+            insecure_hosts,
+            registries: settings.registries,
             retry: settings.retry,
             progress: settings.progress,
         })))
@@ -69,7 +87,8 @@ impl RegistryClient {
 
 impl Client {
     fn address(&self, registry: &str, path: &str) -> Url {
-        endpoint::address(registry, path, &self.insecure_hosts)
+        let url = endpoint::address(registry, path, &self.insecure_hosts);
+        if url.scheme() == Scheme::Http && self.transport.prefers_tls(&url) { url.encrypted() } else { url }
     }
 }
 

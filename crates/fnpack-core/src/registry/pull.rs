@@ -21,7 +21,7 @@ const MOST_INDEXES: usize = 3;
 /// How often a download that breaks is continued where it broke.
 const MOST_RESUMPTIONS: u32 = 4;
 
-const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// The manifest that a name stands for, for one target.
@@ -38,22 +38,40 @@ pub struct Resolved {
 impl RegistryClient {
     /// The digest that a name has at the moment; `None` if there is no such image.
     pub fn digest(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
+        match self.0.first_answer(reference, |place| self.digest_at(place)) {
+            Ok(digest) => Ok(Some(digest)),
+            Err(RegistryError::NoSuchImage { .. }) => Ok(None),
+            Err(RegistryError::NoPlace { source, .. }) if matches!(*source, RegistryError::NoSuchImage { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn digest_at(&self, reference: &Reference) -> Result<Digest, RegistryError> {
         let access = pulling(reference);
         let url = self.0.address(reference.registry(), &manifest_path(reference, &name_of(reference)));
         let call = Call { method: "HEAD", url: &url, headers: &[("Accept", ACCEPT)], body: Body::None };
-        let response = self.0.ask(&call, &access, &[200, 404])?;
-        if response.status == 404 {
-            return Ok(None);
-        }
+        let response = self.0.ask(&call, &access, &[200]).map_err(|error| error.of_image(&reference.familiar()))?;
         match promised_digest(&response) {
-            Some(digest) => Ok(Some(digest)),
+            Some(digest) => Ok(digest),
             // Not all registries name the digest, and then the document has to be hashed.
-            None => self.0.document(reference, &name_of(reference)).map(|document| Some(document.digest)),
+            None => self.0.document(reference, &name_of(reference)).map(|document| document.digest),
         }
+    }
+
+    /// Asks a registry whether it takes the login that there is for it. `false` if it asks nobody for one.
+    pub fn check_login(&self, registry: &str) -> Result<bool, RegistryError> {
+        let access = Access { registry: registry.to_owned(), scopes: Vec::new() };
+        let call = Call { method: "GET", url: &self.0.address(registry, "v2/"), headers: &[], body: Body::None };
+        self.0.ask(&call, &access, &[200])?;
+        Ok(self.0.authenticator.known(&access).is_some())
     }
 
     /// Finds the manifest of a name for a target.
     pub fn resolve(&self, reference: &Reference, target: &Target) -> Result<Resolved, RegistryError> {
+        self.0.first_answer(reference, |place| self.resolve_at(place, target))
+    }
+
+    fn resolve_at(&self, reference: &Reference, target: &Target) -> Result<Resolved, RegistryError> {
         let first = self.0.document(reference, &name_of(reference))?;
         let digest = first.digest;
         let mut document = first;
@@ -69,13 +87,14 @@ impl RegistryClient {
 
     /// Gets an image: manifest and config now, each layer when it is opened.
     pub fn pull(&self, reference: &Reference, target: &Target) -> Result<Image, RegistryError> {
-        let resolved = self.resolve(reference, target)?;
+        self.0.first_answer(reference, |place| self.pull_at(place, target))
+    }
+
+    fn pull_at(&self, reference: &Reference, target: &Target) -> Result<Image, RegistryError> {
+        let resolved = self.resolve_at(reference, target)?;
         let manifest = Manifest::parse(&resolved.manifest_bytes).map_err(|source| not_an_image(reference, source))?;
         let config = self.config(reference, &manifest.config)?;
-        let blob = |descriptor: &Descriptor, _| {
-            let (client, reference) = (Arc::clone(&self.0), reference.clone());
-            Blob::new(RegistryBlob { client, reference, descriptor: descriptor.clone() })
-        };
+        let blob = |descriptor: &Descriptor, _| self.blob_of(reference, descriptor);
         let image = Image::from_bytes(resolved.manifest_bytes, config, blob).map_err(|source| not_an_image(reference, source))?;
         let found = image.target();
         // Configs of artifacts and of hand-made images may name no target at all.
@@ -94,6 +113,12 @@ impl RegistryClient {
         Ok(())
     }
 
+    /// A blob of a repository, opened when somebody needs it.
+    pub(super) fn blob_of(&self, reference: &Reference, descriptor: &Descriptor) -> Blob {
+        let (client, reference) = (Arc::clone(&self.0), reference.clone());
+        Blob::new(RegistryBlob { client, reference, descriptor: descriptor.clone() })
+    }
+
     fn config(&self, reference: &Reference, descriptor: &Descriptor) -> Result<Vec<u8>, RegistryError> {
         let too_long = || RegistryError::TooLong { what: "the config", reference: reference.familiar(), limit: LONGEST_CONFIG };
         if descriptor.size > LONGEST_CONFIG {
@@ -107,16 +132,38 @@ impl RegistryClient {
 }
 
 /// A manifest or an index.
-struct Document {
-    bytes: Vec<u8>,
-    digest: Digest,
-    is_index: bool,
+pub(super) struct Document {
+    pub(super) bytes: Vec<u8>,
+    pub(super) digest: Digest,
+    pub(super) is_index: bool,
 }
 
 impl Client {
+    /// Asks the mirrors of a name in their order, and at last the registry itself.
+    pub(super) fn first_answer<T>(
+        &self,
+        reference: &Reference,
+        ask: impl Fn(&Reference) -> Result<T, RegistryError>,
+    ) -> Result<T, RegistryError> {
+        let own = self.registries.place_of(reference)?;
+        let mut mirrors = Vec::new();
+        for mirror in self.registries.mirrors_of(reference) {
+            match ask(&mirror) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => mirrors.push(error.to_string()),
+            }
+        }
+        ask(&own).map_err(|error| {
+            if mirrors.is_empty() {
+                return error;
+            }
+            RegistryError::NoPlace { reference: reference.familiar(), mirrors, source: Box::new(error) }
+        })
+    }
+
     /// Gets a manifest or index by tag or digest, and checks it against the digest in the name and the
     /// one that the registry promises.
-    fn document(&self, reference: &Reference, name: &str) -> Result<Document, RegistryError> {
+    pub(super) fn document(&self, reference: &Reference, name: &str) -> Result<Document, RegistryError> {
         self.retrying(|| self.document_once(reference, name)).map_err(|error| error.of_image(&reference.familiar()))
     }
 
@@ -147,12 +194,12 @@ impl Client {
     }
 }
 
-fn pulling(reference: &Reference) -> Access {
+pub(super) fn pulling(reference: &Reference) -> Access {
     Access { registry: reference.registry().to_owned(), scopes: vec![Scope::pull(reference.repository())] }
 }
 
 /// A digest counts more than a tag.
-fn name_of(reference: &Reference) -> String {
+pub(super) fn name_of(reference: &Reference) -> String {
     match (reference.digest(), reference.tag()) {
         (Some(digest), _) => digest.to_string(),
         (None, tag) => tag.unwrap_or("latest").to_owned(),
@@ -175,7 +222,7 @@ fn check(what: &'static str, reference: &Reference, expected: Digest, actual: Di
     Err(RegistryError::DigestMismatch { what, reference: reference.familiar(), expected, actual })
 }
 
-fn not_an_image(reference: &Reference, source: ImageError) -> RegistryError {
+pub(super) fn not_an_image(reference: &Reference, source: ImageError) -> RegistryError {
     RegistryError::Image { reference: reference.familiar(), source }
 }
 

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
-use std::sync::Arc;
 
-use super::auth::{Access, Scope};
+use super::auth::Scope;
+use super::base::Base;
 use super::error::RegistryError;
-use super::pull::{manifest_path, promised_digest};
-use super::transport::{Body, Call};
-use super::url::Url;
-use super::{Client, Progress, RegistryClient, Step};
+use super::pull::{ACCEPT, manifest_path, promised_digest};
+use super::transport::{Body, Call, Response};
+use super::upload::{Destination, Session};
+use super::{RegistryClient, Step, parallel};
 use crate::digest::Digest;
-use crate::image::{Blob, BlobError, BlobSource, Descriptor, Image, VerifiedReader};
+use crate::image::{Blob, BlobSource, Descriptor, Image};
 use crate::reference::Reference;
 
 /// What a push came to.
@@ -29,10 +29,24 @@ pub struct Pushed {
 
 /// How a blob got to where it is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     Present,
     Mounted,
     Sent,
+}
+
+/// What came of the wish to take a blob over.
+pub(super) enum Mount {
+    Done,
+    /// It has to be sent, in the session that the registry opened instead.
+    Refused(Option<Session>),
+}
+
+/// A blob of the image and the repository, of whatever registry, that is known to have it.
+pub(super) struct Piece<'a> {
+    pub(super) descriptor: &'a Descriptor,
+    pub(super) blob: &'a Blob,
+    pub(super) origin: Option<String>,
 }
 
 impl RegistryClient {
@@ -44,42 +58,61 @@ impl RegistryClient {
             let (what, reference) = ("the manifest", reference.familiar());
             return Err(RegistryError::DigestMismatch { what, reference, expected, actual: digest });
         }
-        let target = PushTarget { client: &self.0, reference };
-        let mut pushed = Pushed { reference: reference.with_digest(digest), sent: 0, mounted: 0, present: 0 };
-        let mut seen = BTreeSet::new();
+        let place = self.0.registries.place_of(reference)?;
+        let destination = Destination { client: &self.0, reference: &place };
         let config = Blob::new(Config(image.clone()));
-        let layers = image.layers().iter().map(|layer| (&layer.descriptor, &layer.blob));
-        for (descriptor, blob) in layers.chain([(&image.manifest().config, &config)]) {
-            // Empty layers are often the same ones.
-            if !seen.insert(descriptor.digest) {
-                continue;
-            }
-            match target.put_blob(descriptor, blob)? {
-                Way::Present => pushed.present += 1,
-                Way::Mounted => pushed.mounted += 1,
-                Way::Sent => pushed.sent += 1,
-            }
+        let pieces = pieces(image, &config);
+        let mut pushed = Pushed::nothing(reference, digest);
+        if destination.has_manifest(&digest)? {
+            pushed.present = pieces.len();
+            return Ok(pushed);
         }
-        target.put_manifest(image)?;
+        parallel::for_each(&pieces, |piece| destination.put_blob(piece))?.into_iter().for_each(|way| pushed.count(way));
+        destination.put_document(&destination.manifest_name(&digest), image.manifest().media_type(), image.manifest_bytes())?;
         Ok(pushed)
     }
-}
 
-impl RegistryClient {
     /// Asks whether an image could be sent under a name, by opening an upload and closing it again: a long
     /// build is then not lost to a login that may not write.
     pub fn check_push(&self, reference: &Reference) -> Result<(), RegistryError> {
-        let target = PushTarget { client: &self.0, reference };
-        let url = target.address("blobs/uploads/");
+        let place = self.0.registries.place_of(reference)?;
+        let destination = Destination { client: &self.0, reference: &place };
+        let url = destination.address("blobs/uploads/");
         let call = Call { method: "POST", url: &url, headers: &[], body: Body::Bytes(b"") };
-        let response = self.0.ask(&call, &target.access(), &[202])?;
-        target.cancel(&response);
+        let response = self.0.ask(&call, &destination.access(), &[202])?;
+        destination.cancel(&response);
         Ok(())
     }
 }
 
+impl Pushed {
+    pub(super) fn nothing(reference: &Reference, digest: Digest) -> Self {
+        Self { reference: reference.with_digest(digest), sent: 0, mounted: 0, present: 0 }
+    }
+
+    pub(super) fn count(&mut self, way: Way) {
+        match way {
+            Way::Present => self.present += 1,
+            Way::Mounted => self.mounted += 1,
+            Way::Sent => self.sent += 1,
+        }
+    }
+}
+
+/// The image's blobs, each once: empty layers are often the same ones.
+pub(super) fn pieces<'a>(image: &'a Image, config: &'a Blob) -> Vec<Piece<'a>> {
+    let base = Base::of(image);
+    let layers = image.layers().iter().enumerate().map(|(position, layer)| {
+        let origin = layer.blob.repository().or_else(|| base.as_ref()?.repository_of(position));
+        Piece { descriptor: &layer.descriptor, blob: &layer.blob, origin }
+    });
+    let config = Piece { descriptor: &image.manifest().config, blob: config, origin: None };
+    let mut seen = BTreeSet::new();
+    layers.chain([config]).filter(|piece| seen.insert(piece.descriptor.digest)).collect()
+}
+
 /// The config of an image as a blob.
-struct Config(Image);
+pub(super) struct Config(pub(super) Image);
 
 impl BlobSource for Config {
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
@@ -91,33 +124,33 @@ impl BlobSource for Config {
     }
 }
 
-/// The repository that is pushed to.
-struct PushTarget<'a> {
-    client: &'a Client,
-    reference: &'a Reference,
-}
-
-impl PushTarget<'_> {
-    fn access(&self) -> Access {
-        Access { registry: self.reference.registry().to_owned(), scopes: vec![Scope::push(self.reference.repository())] }
+impl Destination<'_> {
+    pub(super) fn manifest_name(&self, digest: &Digest) -> String {
+        self.reference.tag().map_or_else(|| digest.to_string(), str::to_owned)
     }
 
-    fn address(&self, path: &str) -> Url {
-        self.client.address(self.reference.registry(), &format!("v2/{}/{path}", self.reference.repository()))
+    /// Whether the name points to this manifest already: then the registry has all that it names.
+    fn has_manifest(&self, digest: &Digest) -> Result<bool, RegistryError> {
+        let url = self.client.address(self.reference.registry(), &manifest_path(self.reference, &self.manifest_name(digest)));
+        let call = Call { method: "HEAD", url: &url, headers: &[("Accept", ACCEPT)], body: Body::None };
+        let response = self.client.ask(&call, &self.access(), &[200, 404])?;
+        Ok(response.status == 200 && promised_digest(&response) == Some(*digest))
     }
 
-    fn put_blob(&self, descriptor: &Descriptor, blob: &Blob) -> Result<Way, RegistryError> {
-        let (digest, progress) = (&descriptor.digest, &self.client.progress);
+    pub(super) fn put_blob(&self, piece: &Piece<'_>) -> Result<Way, RegistryError> {
+        let (digest, progress) = (&piece.descriptor.digest, &self.client.progress);
         if self.has_blob(digest)? {
             progress.blob(digest, Step::Present);
             return Ok(Way::Present);
         }
-        if self.mount(digest, blob)? {
-            progress.blob(digest, Step::Mounted);
-            return Ok(Way::Mounted);
-        }
-        // An upload that broke cannot be told from one that is still being written: the next starts anew.
-        self.client.retrying(|| self.upload(descriptor, blob))?;
+        let session = match self.mount(digest, piece.origin.as_deref())? {
+            Mount::Done => {
+                progress.blob(digest, Step::Mounted);
+                return Ok(Way::Mounted);
+            }
+            Mount::Refused(session) => session,
+        };
+        self.send(piece.descriptor, piece.blob, session)?;
         progress.blob(digest, Step::Done);
         Ok(Way::Sent)
     }
@@ -130,102 +163,28 @@ impl PushTarget<'_> {
 
     /// Asks the registry to take a blob over from its other repository. Whatever it answers but yes
     /// means that the blob has to be sent.
-    fn mount(&self, digest: &Digest, blob: &Blob) -> Result<bool, RegistryError> {
-        let repository = blob.repository();
-        let from = repository.as_deref().and_then(|name| name.strip_prefix(self.reference.registry())?.strip_prefix('/'));
-        let Some(from) = from.filter(|from| *from != self.reference.repository()) else { return Ok(false) };
+    pub(super) fn mount(&self, digest: &Digest, origin: Option<&str>) -> Result<Mount, RegistryError> {
+        let from = origin.and_then(|name| name.strip_prefix(self.reference.registry())?.strip_prefix('/'));
+        let Some(from) = from.filter(|from| *from != self.reference.repository()) else { return Ok(Mount::Refused(None)) };
         let url = self.address("blobs/uploads/").with_query("mount", &digest.to_string()).with_query("from", from);
         let mut access = self.access();
         access.scopes.push(Scope::pull(from));
         let call = Call { method: "POST", url: &url, headers: &[], body: Body::Bytes(b"") };
         match self.client.ask(&call, &access, &[201, 202]) {
-            Ok(response) if response.status == 201 => Ok(true),
-            Ok(response) => {
-                self.cancel(&response);
-                Ok(false)
-            }
-            Err(error) if error.refusal().is_some() => Ok(false),
+            Ok(response) if response.status == 201 => Ok(Mount::Done),
+            Ok(response) => Ok(Mount::Refused(self.client.location(&response).ok().map(Session::new))),
+            Err(error) if error.refusal().is_some() => Ok(Mount::Refused(None)),
             Err(error) => Err(error),
         }
     }
 
-    /// Closes the upload session that a registry opened in place of a mount; if that fails, it times out by itself.
-    fn cancel(&self, response: &super::transport::Response) {
-        if let Ok(url) = self.client.location(response) {
-            let call = Call { method: "DELETE", url: &url, headers: &[], body: Body::None };
-            let _ = self.client.ask_once(&call, &self.access_at(&url), &[204]);
-        }
-    }
-
-    fn upload(&self, descriptor: &Descriptor, blob: &Blob) -> Result<(), RegistryError> {
-        let url = self.address("blobs/uploads/");
-        let call = Call { method: "POST", url: &url, headers: &[], body: Body::Bytes(b"") };
-        let response = self.client.ask_once(&call, &self.access(), &[202])?;
-        let url = self.client.location(&response)?.with_query("digest", &descriptor.digest.to_string());
-        let open = || self.open(descriptor, blob);
-        let headers = [("Content-Type", "application/octet-stream")];
-        let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Stream { length: descriptor.size, open: &open } };
-        let response = self.client.ask_once(&call, &self.access_at(&url), &[201]).map_err(|error| self.of_blob(error, descriptor, blob))?;
-        match promised_digest(&response) {
-            Some(actual) if actual != descriptor.digest => Err(self.mismatch("the blob", descriptor.digest, actual)),
-            _ => Ok(()),
-        }
-    }
-
-    fn open(&self, descriptor: &Descriptor, blob: &Blob) -> io::Result<Box<dyn Read + Send>> {
-        self.client.progress.blob(&descriptor.digest, Step::Started(descriptor.size));
-        let reader = VerifiedReader::new(blob.open()?, descriptor, blob.location());
-        Ok(Box::new(Counted { reader, progress: Arc::clone(&self.client.progress), digest: descriptor.digest }))
-    }
-
-    /// A registry that has uploads go to another host does without our login there.
-    fn access_at(&self, url: &Url) -> Access {
-        if url.same_origin(&self.address("")) {
-            return self.access();
-        }
-        Access { registry: url.authority().to_owned(), scopes: Vec::new() }
-    }
-
-    fn put_manifest(&self, image: &Image) -> Result<(), RegistryError> {
-        let digest = image.digest();
-        let name = self.reference.tag().map_or_else(|| digest.to_string(), str::to_owned);
-        let url = self.client.address(self.reference.registry(), &manifest_path(self.reference, &name));
-        let headers = [("Content-Type", image.manifest().media_type())];
-        let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(image.manifest_bytes()) };
+    /// Puts a manifest or an index under a tag or its digest.
+    pub(super) fn put_document(&self, name: &str, media_type: &str, bytes: &[u8]) -> Result<Response, RegistryError> {
+        let url = self.client.address(self.reference.registry(), &manifest_path(self.reference, name));
+        let headers = [("Content-Type", media_type)];
+        let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(bytes) };
         let response = self.client.ask(&call, &self.access(), &[201])?;
-        match promised_digest(&response) {
-            Some(actual) if actual != digest => Err(self.mismatch("the manifest", digest, actual)),
-            _ => Ok(()),
-        }
-    }
-
-    fn mismatch(&self, what: &'static str, expected: Digest, actual: Digest) -> RegistryError {
-        RegistryError::DigestMismatch { what, reference: self.reference.familiar(), expected, actual }
-    }
-
-    /// A blob that could not be read is no fault of the registry.
-    fn of_blob(&self, error: RegistryError, descriptor: &Descriptor, blob: &Blob) -> RegistryError {
-        let RegistryError::Unreadable { source, .. } = error else { return error };
-        let source = source.downcast::<BlobError>().unwrap_or_else(|source| BlobError::Read {
-            digest: descriptor.digest,
-            location: blob.location(),
-            source,
-        });
-        RegistryError::Blob { reference: self.reference.familiar(), source: Box::new(source) }
-    }
-}
-
-/// Tells of the bytes that pass.
-struct Counted<R> {
-    reader: R,
-    progress: Arc<dyn Progress>,
-    digest: Digest,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(bytes)?;
-        self.progress.blob(&self.digest, Step::Moved(read as u64));
-        Ok(read)
+        self.confirmed(&response, "the manifest", Digest::of(bytes))?;
+        Ok(response)
     }
 }

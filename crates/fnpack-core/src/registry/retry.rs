@@ -1,4 +1,5 @@
-//! When to ask again: after limits, faults of the server and broken connections, ever later, a few times.
+//! When to ask again: after faults of the server and broken connections ever later, a few times; after
+//! limits on requests until the time for that is used up, as they pass by themselves.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -8,11 +9,12 @@ use super::error::RegistryError;
 /// How often and after how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry {
-    /// Tries in all, the first included.
+    /// Tries in all, the first included, where limits on requests are not the reason.
     pub attempts: u32,
     /// Before the second try; doubled each time.
     pub first_delay: Duration,
-    /// A server that asks (`Retry-After`) for more than this is not waited for.
+    /// The longest single wait, and the most that is waited in all for limits on requests to pass. A
+    /// server that asks (`Retry-After`) for more is not waited for.
     pub longest_delay: Duration,
 }
 
@@ -23,15 +25,19 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// How long to wait after the `attempt`th try failed; `None` to give up.
-    pub(super) fn delay(&self, error: &RegistryError, attempt: u32) -> Option<Duration> {
-        if attempt >= self.attempts || !error.retryable() {
+    /// How long to wait after the `attempt`th try failed, having `waited` before; `None` to give up.
+    pub(super) fn delay(&self, error: &RegistryError, attempt: u32, waited: Duration) -> Option<Duration> {
+        let limited = matches!(error, RegistryError::RateLimited { .. });
+        if !error.retryable() || (attempt >= self.attempts && !limited) {
             return None;
         }
-        match error.refusal().and_then(|refusal| refusal.retry_after) {
-            Some(asked) => (asked <= self.longest_delay).then_some(asked),
-            None => Some(jittered(self.first_delay * 2_u32.pow(attempt.min(16) - 1)).min(self.longest_delay)),
+        let asked = error.refusal().and_then(|refusal| refusal.retry_after);
+        if asked.is_some_and(|asked| asked > self.longest_delay) || (limited && waited >= self.longest_delay) {
+            return None;
         }
+        // Never less than our own, as servers may ask for none at all.
+        let own = jittered(self.first_delay * 2_u32.pow(attempt.min(16) - 1));
+        Some(asked.unwrap_or_default().max(own).min(self.longest_delay))
     }
 }
 
@@ -60,17 +66,19 @@ mod tests {
     fn delays_grow_and_end() {
         let retry = Retry { attempts: 4, first_delay: Duration::from_secs(1), longest_delay: Duration::from_secs(3) };
         for (attempt, low, high) in [(1, 0.5, 1.0), (2, 1.0, 2.0), (3, 2.0, 3.0)] {
-            let delay = retry.delay(&refused(503, None), attempt).unwrap().as_secs_f64();
+            let delay = retry.delay(&refused(503, None), attempt, Duration::ZERO).unwrap().as_secs_f64();
             assert!((low..=high).contains(&delay), "{attempt}: {delay}");
         }
-        assert_eq!(retry.delay(&refused(503, None), 4), None);
-        assert_eq!(retry.delay(&refused(401, None), 1), None);
+        assert_eq!(retry.delay(&refused(503, None), 4, Duration::ZERO), None);
+        assert_eq!(retry.delay(&refused(401, None), 1, Duration::ZERO), None);
     }
 
     #[test]
     fn server_is_waited_for_as_it_asks_up_to_the_limit() {
         let retry = Retry { longest_delay: Duration::from_secs(10), ..Retry::default() };
-        assert_eq!(retry.delay(&refused(429, Some(7)), 1), Some(Duration::from_secs(7)));
-        assert_eq!(retry.delay(&refused(429, Some(11)), 1), None);
+        assert_eq!(retry.delay(&refused(429, Some(7)), 1, Duration::ZERO), Some(Duration::from_secs(7)));
+        assert_eq!(retry.delay(&refused(429, Some(11)), 1, Duration::ZERO), None);
+        assert!(retry.delay(&refused(429, None), 40, Duration::from_secs(9)).is_some(), "limits pass by themselves");
+        assert_eq!(retry.delay(&refused(429, None), 2, Duration::from_secs(10)), None);
     }
 }

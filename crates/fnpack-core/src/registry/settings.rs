@@ -1,11 +1,13 @@
 //! What a client is told: the library reads no environment and no configuration by itself.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::credentials::{Anonymous, Credentials, Secret};
 use super::progress::{Progress, Quiet};
+use super::registries::Registries;
 use super::retry::Retry;
 
 /// Everything that a [`super::RegistryClient`] needs to know of its surroundings.
@@ -19,6 +21,10 @@ pub struct Settings {
     pub credentials: Arc<dyn Credentials>,
     /// Registries, as `host` or `host:port`, that are spoken to in plain HTTP. Loopback is so by itself.
     pub insecure_hosts: Vec<String>,
+    /// Folders like `/etc/docker/certs.d`, the most important first: each host may have certificates of its own there.
+    pub certificate_folders: Vec<PathBuf>,
+    /// Mirrors, moved and blocked names.
+    pub registries: Registries,
     /// The proxy for everything but loopback.
     pub proxy: Option<Proxy>,
     /// How long to wait.
@@ -60,6 +66,8 @@ impl Default for Settings {
             user_agent: concat!("fnpack/", env!("CARGO_PKG_VERSION")).to_owned(),
             credentials: Arc::new(Anonymous),
             insecure_hosts: Vec::new(),
+            certificate_folders: Vec::new(),
+            registries: Registries::default(),
             proxy: None,
             timeouts: Timeouts::default(),
             retry: Retry::default(),

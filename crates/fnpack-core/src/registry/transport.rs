@@ -1,16 +1,19 @@
 //! One HTTP request and its answer. Knows proxies and certificates; does not repeat, follow or log in.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
 
 use super::error::{CertificateFault, Refusal, RegistryError, Request};
+use super::host_certificates::HostCertificates;
 use super::refusal;
 use super::settings::{Settings, Timeouts};
-use super::url::{Url, is_loopback};
+use super::url::{Scheme, Url, is_loopback};
 
 /// What a request is made of.
 #[derive(Clone, Copy)]
@@ -44,24 +47,53 @@ pub(super) struct Response {
 
 /// The connections to everywhere.
 pub(super) struct Transport {
+    maker: AgentMaker,
+    common: Agents,
+    /// Of hosts with certificates of their own; `None` where it is known that there are none.
+    by_host: Mutex<HashMap<String, Option<Agents>>>,
+    /// Of hosts that may be spoken to in plain HTTP: whether they are not.
+    encrypted: Mutex<HashMap<String, bool>>,
+    certificate_folders: Vec<PathBuf>,
+    bypass: Vec<String>,
+}
+
+#[derive(Clone)]
+struct Agents {
     direct: ureq::Agent,
-    proxied: Option<(ureq::Agent, Vec<String>)>,
+    proxied: Option<ureq::Agent>,
+}
+
+/// What all connections have in common.
+struct AgentMaker {
+    roots: Vec<Certificate<'static>>,
+    user_agent: String,
+    timeouts: Timeouts,
+    proxy: Option<ureq::Proxy>,
 }
 
 impl Transport {
     pub(super) fn new(settings: &Settings) -> Result<Self, RegistryError> {
-        let roots: Vec<Certificate<'static>> = settings.roots.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-        let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).build();
-        let direct = agent(tls.clone(), &settings.user_agent, settings.timeouts, None);
-        let proxied = match &settings.proxy {
+        let proxy = match &settings.proxy {
             None => None,
-            Some(proxy) => {
-                let parsed = ureq::Proxy::new(proxy.url.reveal())
-                    .map_err(|source| RegistryError::Proxy { proxy: proxy.shown(), source: Box::new(source) })?;
-                Some((agent(tls, &settings.user_agent, settings.timeouts, Some(parsed)), proxy.bypass.clone()))
-            }
+            Some(proxy) => Some(
+                ureq::Proxy::new(proxy.url.reveal())
+                    .map_err(|source| RegistryError::Proxy { proxy: proxy.shown(), source: Box::new(source) })?,
+            ),
         };
-        Ok(Self { direct, proxied })
+        let maker = AgentMaker {
+            roots: settings.roots.iter().map(|der| Certificate::from_der(der).to_owned()).collect(),
+            user_agent: settings.user_agent.clone(),
+            timeouts: settings.timeouts,
+            proxy,
+        };
+        Ok(Self {
+            common: maker.agents(maker.tls(Vec::new(), None)),
+            encrypted: Mutex::default(),
+            maker,
+            by_host: Mutex::default(),
+            certificate_folders: settings.certificate_folders.clone(),
+            bypass: settings.proxy.as_ref().map(|proxy| proxy.bypass.clone()).unwrap_or_default(),
+        })
     }
 
     pub(super) fn send(&self, call: &Call<'_>, authorization: Option<&str>) -> Result<Response, RegistryError> {
@@ -81,7 +113,7 @@ impl Transport {
         let fault = Cell::new(None);
         let unreadable = |source| RegistryError::Unreadable { host: host.clone(), source };
         let mut source = Source { reader: call.body.open().map_err(unreadable)?, fault: &fault };
-        let agent = self.agent(call.url);
+        let agent = self.agent(call.url)?;
         let answer = if matches!(call.body, Body::None) {
             builder.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request))
         } else {
@@ -94,11 +126,65 @@ impl Transport {
         Ok(Response { status: inner.status().as_u16(), url: call.url.clone(), request, inner })
     }
 
-    fn agent(&self, url: &Url) -> &ureq::Agent {
-        match &self.proxied {
-            Some((agent, bypass)) if !bypasses(url.host(), bypass) => agent,
-            _ => &self.direct,
+    fn agent(&self, url: &Url) -> Result<ureq::Agent, RegistryError> {
+        self.agents_for(url).map(|agents| self.chosen(agents, url))
+    }
+
+    fn chosen(&self, agents: Agents, url: &Url) -> ureq::Agent {
+        match agents.proxied {
+            Some(agent) if !bypasses(url.host(), &self.bypass) => agent,
+            _ => agents.direct,
         }
+    }
+
+    /// Whether a host that may be spoken to in plain HTTP is better spoken to over TLS: it has certificates here,
+    /// or it is somewhere else and answers so, with whatever certificate. Asked once for each host.
+    pub(super) fn prefers_tls(&self, url: &Url) -> bool {
+        let mut known = self.encrypted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encrypted) = known.get(url.authority()) {
+            return *encrypted;
+        }
+        let encrypted = HostCertificates::exist(&self.certificate_folders, url.authority())
+            || (!is_loopback(url.host()) && self.answers_unverified(&url.clone().encrypted()));
+        known.insert(url.authority().to_owned(), encrypted);
+        encrypted
+    }
+
+    /// Whether a host answers over TLS when nobody looks at its certificate; then nobody does so later either.
+    fn answers_unverified(&self, url: &Url) -> bool {
+        let tls = TlsConfig::builder().disable_verification(true).build();
+        let agents = self.maker.agents(tls);
+        let agent = self.chosen(agents.clone(), url);
+        let answers = agent.head(url.to_string()).call().is_ok();
+        if answers {
+            self.by_host.lock().unwrap_or_else(PoisonError::into_inner).insert(url.authority().to_owned(), Some(agents));
+        }
+        answers
+    }
+
+    fn agents_for(&self, url: &Url) -> Result<Agents, RegistryError> {
+        if url.scheme() == Scheme::Http {
+            return Ok(self.common.clone());
+        }
+        let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        if !by_host.contains_key(url.authority()) {
+            let own = HostCertificates::read(&self.certificate_folders, url.authority())?;
+            let agents = own.map(|own| self.maker.agents(self.maker.tls(own.authorities, own.client)));
+            by_host.insert(url.authority().to_owned(), agents);
+        }
+        Ok(by_host.get(url.authority()).cloned().flatten().unwrap_or_else(|| self.common.clone()))
+    }
+}
+
+impl AgentMaker {
+    fn tls(&self, further: Vec<Certificate<'static>>, client: Option<ClientCert>) -> TlsConfig {
+        let roots = [self.roots.clone(), further].concat();
+        TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).client_cert(client).build()
+    }
+
+    fn agents(&self, tls: TlsConfig) -> Agents {
+        let proxied = self.proxy.as_ref().map(|proxy| agent(tls.clone(), &self.user_agent, self.timeouts, Some(proxy.clone())));
+        Agents { direct: agent(tls, &self.user_agent, self.timeouts, None), proxied }
     }
 }
 

@@ -113,6 +113,11 @@ impl Url {
         Self { target: format!("{}{separator}{name}={}", self.target, percent_encoded(value)), ..self.clone() }
     }
 
+    /// The same address over HTTPS.
+    pub(super) fn encrypted(self) -> Self {
+        Self { scheme: Scheme::Https, ..self }
+    }
+
     pub(super) fn scheme(&self) -> Scheme {
         self.scheme
     }

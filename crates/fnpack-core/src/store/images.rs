@@ -6,7 +6,7 @@ use super::blobs::copy_blob;
 use super::references::ReferenceRecord;
 use super::{Keep, Result, Store, StoreError};
 use crate::digest::Digest;
-use crate::image::{Descriptor, Image, Index, Layer, Manifest, media_type};
+use crate::image::{Blob, Descriptor, Image, ImageError, Index, Layer, Manifest, ManifestTree, TreeSource, media_type};
 use crate::reference::Reference;
 use crate::target::Target;
 
@@ -46,6 +46,14 @@ impl Store {
         self.inner.stage_reference(&ReferenceRecord { reference: reference.clone(), descriptor, target: None, created: None, size: 0 })?;
         self.inner.publish()?;
         Ok(digest)
+    }
+
+    /// What a name or digest stands for, whole: an image, or an index with all that it names. `None` if it is not here.
+    pub fn tree(&self, reference: &Reference) -> Result<Option<ManifestTree>> {
+        match self.record_of(reference)? {
+            Some(record) => ManifestTree::read(self, record.descriptor).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The image of a name or digest, for a target. `None` if there is none, or none for that target.
@@ -148,6 +156,24 @@ impl Store {
         let config = Manifest::parse(&bytes).map_err(invalid)?.config.digest;
         let config = self.read_document(&config)?.ok_or(StoreError::BlobAbsent { digest: config })?;
         Image::from_bytes(bytes, config, |layer, _| self.lazy_blob(&layer.digest)).map(Some).map_err(invalid)
+    }
+}
+
+impl TreeSource for Store {
+    type Error = StoreError;
+
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
+        let digest = descriptor.digest;
+        self.inner.protect_for_reading([Keep::Image(digest)])?;
+        self.read_document(&digest)?.ok_or(StoreError::BlobAbsent { digest })
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Blob {
+        self.lazy_blob(&descriptor.digest)
+    }
+
+    fn invalid(&self, descriptor: &Descriptor, source: ImageError) -> StoreError {
+        StoreError::Image { digest: descriptor.digest, source }
     }
 }
 

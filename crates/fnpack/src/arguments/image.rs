@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use fnpack_core::pipeline::Address;
 use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
 
-use super::{InspectArguments, NetworkKind, OutputForm};
+use super::{InspectArguments, NetworkKind, OutputForm, PullArguments};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImageCommand {
@@ -44,6 +45,9 @@ pub(crate) enum ImageCommand {
     /// Make an image of a root file system in a tar
     #[command(after_help = "Examples:\n  fnpack image import rootfs.tar debian:trixie-slim")]
     Import(ImportArguments),
+    /// Copy an image from anywhere to anywhere, byte for byte
+    #[command(after_help = COPY_EXAMPLES)]
+    Copy(CopyArguments),
     /// Send an image to its registry
     Push {
         /// Image in the store
@@ -52,17 +56,48 @@ pub(crate) enum ImageCommand {
         /// Name to send it as
         #[arg(value_name = "AS")]
         destination: Option<Reference>,
+        #[command(flatten)]
+        platforms: PlatformsArguments,
     },
     /// Get an image from its registry
     Pull {
         /// Image in a registry
         #[arg(value_name = "NAME")]
         name: Reference,
-        /// Target to take from an index [default: this machine's]
-        #[arg(long, value_name = "OS/ARCH")]
-        platform: Option<Target>,
+        #[command(flatten)]
+        platforms: PlatformsArguments,
     },
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct CopyArguments {
+    /// Image: a name, looked up in the store and then in its registry, `docker://NAME`, `oci:DIR[:REF]`,
+    /// `oci-archive:FILE[:REF]` or `docker-archive:FILE[:REF]`
+    #[arg(value_name = "FROM")]
+    pub(crate) from: Address,
+    /// Where to: a name in the store, or `docker://NAME`, `oci:…`, `oci-archive:…`, `docker-archive:…`
+    #[arg(value_name = "TO")]
+    pub(crate) to: Address,
+    #[command(flatten)]
+    pub(crate) platforms: PlatformsArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlatformsArguments {
+    /// Take an index whole, for all targets
+    #[arg(long, conflicts_with = "platform")]
+    pub(crate) all: bool,
+    /// Target to take from an index [default: this machine's]
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<Target>,
+}
+
+const COPY_EXAMPLES: &str = "\
+Examples:
+  fnpack image copy my-function docker://ghcr.io/acme/my-function:1
+  fnpack image copy --all docker://ghcr.io/acme/runner:1 docker://localhost:5000/runner:1   # with its signatures
+  fnpack image copy my-function docker-archive:my-function.tar                              # for docker load, kind, k3s
+  fnpack image copy oci-archive:my-function.tar my-function";
 
 #[derive(Debug, Args)]
 pub(crate) struct ImageBuildArguments {
@@ -72,6 +107,11 @@ pub(crate) struct ImageBuildArguments {
     /// Name for the result
     #[arg(short, long = "tag", value_name = "NAME", required = true)]
     pub(crate) tags: Vec<Reference>,
+    /// Send the image to its registry, under each of its names
+    #[arg(long)]
+    pub(crate) publish: bool,
+    #[command(flatten)]
+    pub(crate) pull: PullArguments,
     /// The Dockerfile [default: CONTEXT/Dockerfile]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
@@ -97,9 +137,9 @@ pub(crate) struct ImageBuildArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct SaveArguments {
-    /// Image in the store
-    #[arg(value_name = "NAME")]
-    pub(crate) name: Reference,
+    /// Image: a name, `docker://NAME`, `oci:DIR`, …
+    #[arg(value_name = "IMAGE")]
+    pub(crate) name: Address,
     /// File to write
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
@@ -118,7 +158,7 @@ pub(crate) enum ArchiveFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct LoadArguments {
-    /// File to read
+    /// File to read, or an image in it: `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]`
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Name for the image, if it has none in the file

@@ -2,7 +2,9 @@
 
 mod buildpacks;
 mod image;
+mod index;
 mod package;
+mod registry;
 mod run;
 mod source;
 
@@ -10,12 +12,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fnpack_core::executor::Network;
+use fnpack_core::pipeline::{Address, PullPolicy};
 use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
 
 pub(crate) use buildpacks::BuildpackArguments;
-pub(crate) use image::{ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, SaveArguments};
+pub(crate) use image::{
+    ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, PlatformsArguments, SaveArguments,
+};
+pub(crate) use index::IndexCommand;
 pub(crate) use package::{LanguageArgument, NewArguments, PackageArguments};
+pub(crate) use registry::{AccessArguments, LoginArguments, LogoutArguments};
 pub(crate) use run::{FunctionArguments, PlatformKind, RunArguments};
 pub(crate) use source::SourceArguments;
 
@@ -44,6 +51,9 @@ pub(crate) struct GlobalArguments {
     /// Never use the network for images
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) offline: bool,
+    /// File with certificates of authorities that registries are trusted by, beside the system's
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub(crate) registry_ca: Option<PathBuf>,
     /// How the commands of a build are run
     #[arg(
         long,
@@ -105,12 +115,23 @@ pub(crate) enum Command {
     /// Work with images of the store
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Make one name stand for images of several targets
+    #[command(subcommand)]
+    Index(IndexCommand),
     /// Make and look into builders
     #[command(subcommand)]
     Builder(BuilderCommand),
     /// Care for the local store
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Keep a login for a registry, once it is proven right
+    #[command(after_help = registry::LOGIN_EXAMPLES)]
+    Login(LoginArguments),
+    /// Forget the login for a registry
+    Logout(LogoutArguments),
+    /// Prove that images can be pulled and pushed, before a build needs it
+    #[command(after_help = registry::ACCESS_EXAMPLES)]
+    Access(AccessArguments),
     /// Show what works on this machine, and what to change
     #[command(after_help = "Examples:\n  fnpack doctor\n  fnpack doctor --require sandbox   # exit code 5 if builds cannot be isolated")]
     Doctor(DoctorArguments),
@@ -134,6 +155,9 @@ pub(crate) struct BuildArguments {
     /// Further name for the result
     #[arg(short, long = "tag", value_name = "NAME")]
     pub(crate) tags: Vec<Reference>,
+    /// Send the image to its registry, under each of its names; whether it may is asked before the build
+    #[arg(long)]
+    pub(crate) publish: bool,
     /// Process type that the image starts
     #[arg(short = 'D', long, value_name = "TYPE")]
     pub(crate) default_process: Option<String>,
@@ -152,6 +176,33 @@ pub(crate) struct BuildArguments {
     /// File to write where the time went to, as JSON
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) timings_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct PullArguments {
+    /// When registries are asked for images
+    #[arg(long, value_name = "POLICY", default_value = "if-not-present")]
+    pub(crate) pull_policy: PullKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PullKind {
+    /// Each time: what the store has may be older
+    Always,
+    /// When the store has none of the name
+    IfNotPresent,
+    /// Not at all
+    Never,
+}
+
+impl From<PullKind> for PullPolicy {
+    fn from(kind: PullKind) -> Self {
+        match kind {
+            PullKind::Always => Self::Always,
+            PullKind::IfNotPresent => Self::IfNotPresent,
+            PullKind::Never => Self::Never,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -177,8 +228,14 @@ pub(crate) struct RebaseArguments {
     #[arg(value_name = "NAME")]
     pub(crate) name: Reference,
     /// The new runner [default: the one it was built on, as it is now]
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) run_image: Option<Address>,
+    /// Rebase where the image is, in its registry: no layer passes through here. An index is rebased target by target
+    #[arg(long)]
+    pub(crate) publish: bool,
+    /// Image to put on the runner, in place of the one that NAME has now
     #[arg(long, value_name = "NAME")]
-    pub(crate) run_image: Option<Reference>,
+    pub(crate) previous_image: Option<Reference>,
     /// Name for the result instead of NAME
     #[arg(short, long = "tag", value_name = "NAME")]
     pub(crate) tags: Vec<Reference>,
@@ -192,9 +249,10 @@ pub(crate) struct RebaseArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArguments {
-    /// Images of the store
-    #[arg(value_name = "NAME", required = true)]
-    pub(crate) names: Vec<Reference>,
+    /// Images: names, looked up in the store and then in their registry, `docker://NAME`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`
+    /// or `docker-archive:FILE[:REF]`
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) names: Vec<Address>,
     /// Form of the answer
     #[arg(short, long, value_name = "FORM", default_value = "table")]
     pub(crate) output: OutputForm,
@@ -222,6 +280,9 @@ pub(crate) enum BuilderCommand {
         /// Target of the builder [default: this machine's]
         #[arg(long, value_name = "OS/ARCH")]
         platform: Option<Target>,
+        /// Send the builder to its registry
+        #[arg(long)]
+        publish: bool,
     },
     /// Show what a builder holds
     #[command(
@@ -291,9 +352,11 @@ const REBASE_EXAMPLES: &str = "\
 Examples:
   fnpack rebase my-function --run-image stack/go-runner:next
   fnpack rebase my-function                                  # the same runner, as it is in the store now
-  fnpack rebase my-function --run-image stack/go-runner:next -t my-function:next";
+  fnpack rebase my-function --run-image stack/go-runner:next -t my-function:next
+  fnpack rebase ghcr.io/acme/my-function:1 --run-image ghcr.io/acme/go-runner:next --publish";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   fnpack inspect my-function
+  fnpack inspect docker://ghcr.io/acme/my-function:1        # as its registry has it; no layer is fetched
   fnpack inspect -o json my-function | jq .processes";

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum};
 use fnpack_artifact::Language;
 use fnpack_core::function_mesh::{LogLevel, Window};
-use fnpack_core::reference::Reference;
+use fnpack_core::pipeline::Address;
 
-use super::NetworkKind;
+use super::{NetworkKind, PullArguments};
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("how").required(true).args(["standalone", "pulsar", "raw"])))]
 pub(crate) struct RunArguments {
-    /// Function image, or a function package: a file that `fnpack build` takes, too. With `--raw` any image
+    /// Function image, by name or as `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE`; or a function package: a file
+    /// that `fnpack build` takes, too. With `--raw` any image
     #[arg(value_name = "IMAGE|PACKAGE")]
     pub(crate) image: String,
     /// Start a Pulsar of its own for the function, and end it afterwards
@@ -30,6 +31,8 @@ pub(crate) struct RunArguments {
     /// Folder of this machine that the process sees, read-only unless `:rw`
     #[arg(long = "volume", value_name = "HERE:THERE[:ro|rw]")]
     pub(crate) volumes: Vec<String>,
+    #[command(flatten)]
+    pub(crate) pull: PullArguments,
     #[command(flatten)]
     pub(crate) messages: MessageArguments,
     #[command(flatten)]
@@ -69,8 +72,8 @@ pub(crate) struct FunctionArguments {
     #[arg(long, value_name = "PLATFORM", conflicts_with = "raw")]
     pub(crate) under: Option<PlatformKind>,
     /// Runner to put a package on [default: that of its language]
-    #[arg(long, value_name = "NAME", conflicts_with = "raw")]
-    pub(crate) run_image: Option<Reference>,
+    #[arg(long, value_name = "IMAGE", conflicts_with = "raw")]
+    pub(crate) run_image: Option<Address>,
     /// Tenant of the function
     #[arg(long, value_name = "NAME", default_value = "public", conflicts_with = "raw")]
     pub(crate) tenant: String,

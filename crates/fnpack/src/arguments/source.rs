@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use fnpack_core::pipeline::Address;
 use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
 
-use super::{BuildpackArguments, NetworkKind};
+use super::{BuildpackArguments, NetworkKind, PullArguments};
 
 #[derive(Debug, Args)]
 pub(crate) struct SourceArguments {
@@ -24,8 +25,10 @@ pub(crate) struct SourceArguments {
     #[command(flatten)]
     pub(crate) buildpacks: BuildpackArguments,
     /// Runner to put the function on, instead of the builder's
-    #[arg(long, value_name = "NAME")]
-    pub(crate) run_image: Option<Reference>,
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) run_image: Option<Address>,
+    #[command(flatten)]
+    pub(crate) pull: PullArguments,
     /// Class or module of the function, where there are several
     #[arg(long, value_name = "NAME")]
     pub(crate) class_name: Option<String>,

@@ -22,7 +22,7 @@ pub(super) fn build(arguments: &BuildArguments, created: Option<i64>, session: &
     let artifact = Artifact::read(&from.path(), options)?;
     let target = from.platform.clone().unwrap_or_else(|| session.bench.target.clone());
     let run_image = match &from.run_image {
-        Some(named) => named.clone(),
+        Some(address) => session.bench.named(address, &target)?,
         None => default_builder::run_image(artifact.facts.language, &target, session)?,
     };
     session.ui.step(&format!("putting {} on {}", describe(&artifact), run_image.familiar()));

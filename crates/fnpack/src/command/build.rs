@@ -11,6 +11,10 @@ use crate::error::{Class, CommandError};
 
 /// Builds and prints the image's name with its digest.
 pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
+    let names: Vec<&Reference> = names(arguments).collect();
+    if arguments.publish {
+        session.bench.prove_push(&names)?;
+    }
     let created = arguments.creation_time.as_deref().map(creation_time).transpose()?;
     let made = if artifact::is_named(arguments) {
         artifact::build(arguments, created, session)?
@@ -27,6 +31,9 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
         pipeline::build(&session.bench, &options)?
     };
     session.ui.progress_done();
+    if arguments.publish {
+        session.publish(&made.image, &names)?;
+    }
     report(&made, arguments, session)
 }
 

@@ -21,7 +21,16 @@ use crate::error::CommandError;
 const PHASES: [&str; 7] = ["analyzer", "builder", "creator", "detector", "exporter", "rebaser", "restorer"];
 
 /// Makes a builder.
-pub(super) fn create(name: &Reference, config: &Path, platform: Option<Target>, session: &Session<'_>) -> Result<(), CommandError> {
+pub(super) fn create(
+    name: &Reference,
+    (config, platform): (&Path, Option<Target>),
+    publish: bool,
+    session: &Session<'_>,
+) -> Result<(), CommandError> {
+    let names = [name];
+    if publish {
+        session.bench.prove_push(&names)?;
+    }
     let parsed = BuilderToml::read(config)?;
     let target = platform.unwrap_or_else(|| session.bench.target.clone());
     let parts = BuilderParts {
@@ -32,6 +41,9 @@ pub(super) fn create(name: &Reference, config: &Path, platform: Option<Target>, 
         version: env!("CARGO_PKG_VERSION"),
     };
     let image = pipeline::create_builder(&session.bench, parts, name, &target)?;
+    if publish {
+        session.publish(&image, &names)?;
+    }
     session.pinned(name, image.digest());
     Ok(())
 }

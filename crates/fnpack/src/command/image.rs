@@ -1,20 +1,21 @@
 //! `fnpack image …`: images in and out of the store.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use fnpack_core::archive::rootfs::{self, ImportOptions};
-use fnpack_core::archive::{self, Format, ImageArchive, Named};
+use fnpack_core::archive::{self, ImageArchive, Place};
 use fnpack_core::dockerfile::{Context, Plan, parse};
 use fnpack_core::image::CONSTANT_TIME;
-use fnpack_core::pipeline;
+use fnpack_core::pipeline::{self, Address, Selection};
 use fnpack_core::reference::Reference;
 use serde::Serialize;
 
 use super::Session;
 use super::table::{Table, bytes};
 use super::variables::variable;
-use crate::arguments::{ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, OutputForm, SaveArguments};
+use crate::arguments::{
+    ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, OutputForm, PlatformsArguments, SaveArguments,
+};
 use crate::error::{Class, CommandError};
 
 /// Carries out one of them.
@@ -28,18 +29,19 @@ pub(super) fn run(command: ImageCommand, session: &Session<'_>) -> Result<(), Co
         ImageCommand::Save(arguments) => save(&arguments, session),
         ImageCommand::Load(arguments) => load(&arguments, session),
         ImageCommand::Import(arguments) => import(&arguments, session),
-        ImageCommand::Push { name, destination } => push(&name, destination.as_ref(), session),
-        ImageCommand::Pull { name, platform } => {
-            let target = platform.unwrap_or_else(|| session.bench.target.clone());
-            let image = session.bench.pull(&name, &target)?;
-            session.ui.progress_done();
-            session.pinned(&name, image.digest());
-            Ok(())
+        ImageCommand::Copy(arguments) => copy(&arguments.from, &arguments.to, &arguments.platforms, session),
+        ImageCommand::Push { name, destination, platforms } => push(&name, destination.as_ref().unwrap_or(&name), &platforms, session),
+        ImageCommand::Pull { name, platforms } => {
+            copy(&Address::Registry(name.clone()), &Address::Named(name.without_digest()), &platforms, session)
         }
     }
 }
 
 fn build(arguments: &ImageBuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
+    let names: Vec<&Reference> = arguments.tags.iter().collect();
+    if arguments.publish {
+        session.bench.prove_push(&names)?;
+    }
     let file = arguments.file.clone().unwrap_or_else(|| arguments.context.join("Dockerfile"));
     let text =
         fs_err::read(&file).map_err(|error| CommandError::new(Class::Configuration, error).hint("name the Dockerfile with `-f FILE`"))?;
@@ -59,6 +61,9 @@ fn build(arguments: &ImageBuildArguments, session: &Session<'_>) -> Result<(), C
     };
     let image = pipeline::build_dockerfile(&session.bench, &plan, &arguments.tags)?;
     session.ui.progress_done();
+    if arguments.publish {
+        session.publish(&image, &names)?;
+    }
     for tag in &arguments.tags {
         session.pinned(tag, image.digest());
     }
@@ -128,49 +133,41 @@ fn tag(name: &Reference, new: &Reference, session: &Session<'_>) -> Result<(), C
 }
 
 fn save(arguments: &SaveArguments, session: &Session<'_>) -> Result<(), CommandError> {
-    let image = session.stored(&arguments.name)?;
-    let named = Named { names: vec![arguments.name.clone()], label: None, image };
-    let format = match arguments.format {
-        ArchiveFormat::Oci => Format::Oci,
-        ArchiveFormat::Docker => Format::Docker,
+    let output = arguments.output.clone();
+    let place = match arguments.format {
+        ArchiveFormat::Oci => Place::OciArchive(output),
+        ArchiveFormat::Docker => Place::DockerArchive(output),
     };
-    write_aside(&arguments.output, |file| Ok(archive::write(&[named], format, file)?))?;
+    let to = Address::Archive(archive::Address { place, name: None });
+    pipeline::copy(&session.bench, &arguments.name, &to, &Selection::One(session.bench.target.clone()))?;
+    session.ui.progress_done();
     session.ui.result(&arguments.output.display().to_string());
     Ok(())
 }
 
-/// Writes a file beside its name and renames it, so that nobody ever sees half of it.
-fn write_aside(path: &Path, write: impl FnOnce(&mut fs_err::File) -> Result<(), CommandError>) -> Result<(), CommandError> {
-    let machine = |error| CommandError::new(Class::Machine, error);
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    let part = std::path::PathBuf::from(name);
-    let mut file = fs_err::File::create(&part).map_err(machine)?;
-    match write(&mut file) {
-        Ok(()) => fs_err::rename(&part, path).map_err(machine),
-        Err(error) => {
-            // The first failure is the one to tell.
-            let _ = fs_err::remove_file(&part);
-            Err(error)
-        }
-    }
-}
-
 fn load(arguments: &LoadArguments, session: &Session<'_>) -> Result<(), CommandError> {
-    let scratch = session.bench.store.scratch()?;
+    let bench = &session.bench;
+    if let Some(Ok(address @ Address::Archive(_))) = arguments.file.to_str().map(str::parse) {
+        let name = match &arguments.tag {
+            Some(tag) => tag.clone(),
+            None => bench.named(&address, &bench.target)?,
+        };
+        return copy(&address, &Address::Named(name), &PlatformsArguments { all: false, platform: None }, session);
+    }
+    let scratch = bench.store.scratch()?;
     let archive = ImageArchive::open(&arguments.file, scratch.path())?;
-    for named in archive.images(&session.bench.target)? {
+    for named in archive.images(&bench.target)? {
         let names: Vec<Reference> = arguments.tag.clone().map_or(named.names, |tag| vec![tag]);
         if names.is_empty() {
             return Err(CommandError::message(Class::Usage, format!("the image in `{}` has no name", arguments.file.display()))
                 .hint("give it one with `-t NAME`"));
         }
         for name in &names {
-            session.bench.store.put_image(&named.image, Some(name))?;
+            bench.store.put_image(&named.image, Some(name))?;
             session.pinned(name, named.image.digest());
         }
     }
-    Ok(session.bench.store.publish_index()?)
+    Ok(bench.store.publish_index()?)
 }
 
 fn import(arguments: &ImportArguments, session: &Session<'_>) -> Result<(), CommandError> {
@@ -183,13 +180,35 @@ fn import(arguments: &ImportArguments, session: &Session<'_>) -> Result<(), Comm
     Ok(())
 }
 
-fn push(name: &Reference, destination: Option<&Reference>, session: &Session<'_>) -> Result<(), CommandError> {
-    let image = session.stored(name)?;
-    let registry =
-        session.bench.registry.as_ref().ok_or_else(|| CommandError::message(Class::Usage, "`--offline` keeps from asking a registry"))?;
-    let pushed = registry.client()?.push(&image, destination.unwrap_or(name))?;
+/// Sends what the store has under a name; to a registry it is asked for, it would be sent back.
+pub(super) fn push(
+    name: &Reference,
+    destination: &Reference,
+    platforms: &PlatformsArguments,
+    session: &Session<'_>,
+) -> Result<(), CommandError> {
+    if session.bench.store.digest_of(name)?.is_none() {
+        session.stored(name)?;
+    }
+    let kept = || format!("`{}` stays in the store: the same command tries again", name.familiar());
+    copy(&Address::Named(name.clone()), &Address::Registry(destination.clone()), platforms, session)
+        .map_err(|error| error.details([kept()]))
+}
+
+fn copy(from: &Address, to: &Address, platforms: &PlatformsArguments, session: &Session<'_>) -> Result<(), CommandError> {
+    let target = || platforms.platform.clone().unwrap_or_else(|| session.bench.target.clone());
+    let selection = if platforms.all { Selection::All } else { Selection::One(target()) };
+    let copied = pipeline::copy(&session.bench, from, to, &selection)?;
     session.ui.progress_done();
-    session.ui.step(&format!("{} layers sent, {} mounted, {} already there", pushed.sent, pushed.mounted, pushed.present));
-    session.ui.result(&pushed.reference.familiar());
+    if let Some(pushed) = &copied.pushed {
+        session.pushed(pushed);
+    }
+    if copied.referrers > 0 {
+        session.ui.step(&format!("{} that refer to it went along", copied.referrers));
+    }
+    match to {
+        Address::Named(reference) | Address::Registry(reference) => session.pinned(reference, copied.digest),
+        Address::Archive(place) => session.ui.result(&place.to_string()),
+    }
     Ok(())
 }

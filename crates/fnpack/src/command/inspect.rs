@@ -2,8 +2,7 @@
 
 use fnpack_core::image::Image;
 use fnpack_core::inspect::Inspection;
-use fnpack_core::pipeline::one_line;
-use fnpack_core::reference::Reference;
+use fnpack_core::pipeline::{Address, one_line};
 use serde::Serialize;
 
 use super::Session;
@@ -20,9 +19,9 @@ struct Named {
 
 /// Shows each image in turn.
 pub(super) fn run(arguments: &InspectArguments, session: &Session<'_>) -> Result<(), CommandError> {
-    let images: Vec<(&Reference, Image)> =
-        arguments.names.iter().map(|name| Ok((name, session.stored(name)?))).collect::<Result<_, CommandError>>()?;
-    let inspections = images.iter().map(|(name, image)| Named { name: name.familiar(), inspection: Inspection::of(image) });
+    let image = |name| Ok((name, session.bench.look_at(name, &session.bench.target)?));
+    let images: Vec<(&Address, Image)> = arguments.names.iter().map(image).collect::<Result<_, CommandError>>()?;
+    let inspections = images.iter().map(|(name, image)| Named { name: name.to_string(), inspection: Inspection::of(image) });
     match arguments.output {
         OutputForm::Json => {
             let all: Vec<Named> = inspections.collect();

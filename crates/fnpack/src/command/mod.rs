@@ -1,5 +1,6 @@
 //! What a user asked for, done: one module a command.
 
+mod access;
 mod artifact;
 mod build;
 mod builder;
@@ -9,7 +10,9 @@ mod doctor;
 mod executor;
 mod host_builder;
 mod image;
+mod index;
 mod inspect;
+mod login;
 mod new;
 mod package;
 mod project;
@@ -24,6 +27,8 @@ mod variables;
 
 use std::process::ExitCode;
 
+use fnpack_core::pipeline::PullPolicy;
+
 use crate::arguments::{Arguments, BuilderCommand, Command, ImageCommand, StoreCommand};
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -37,6 +42,9 @@ pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandErro
         Command::Completion { shell } => completion::completion(shell, ui),
         Command::New(new) => new::run(&new, ui)?,
         Command::Manual { folder } => completion::manual(&folder)?,
+        Command::Login(login) => login::login(&login, &arguments.global, ui)?,
+        Command::Logout(logout) => login::logout(&logout, &arguments.global, ui)?,
+        Command::Access(access) => access::run(&access, &arguments.global, ui)?,
         Command::Doctor(doctor) => return Ok(doctor::run(&doctor, &arguments.global, ui)),
         command => {
             let executor = executor::choose(arguments.global.executor, &command)?;
@@ -46,11 +54,22 @@ pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandErro
             {
                 return Ok(code);
             }
-            let session = Session::open(arguments.global, executor, ui)?;
+            let session = Session::open(arguments.global, executor, pull_policy(&command), ui)?;
             return in_session(command, &session);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// When registries are asked for images that the store has.
+fn pull_policy(command: &Command) -> PullPolicy {
+    match command {
+        Command::Build(arguments) => arguments.from.pull.pull_policy.into(),
+        Command::Package(arguments) => arguments.from.pull.pull_policy.into(),
+        Command::Run(arguments) => arguments.pull.pull_policy.into(),
+        Command::Image(ImageCommand::Build(arguments)) => arguments.pull.pull_policy.into(),
+        _ => PullPolicy::default(),
+    }
 }
 
 /// Whether a command works on files of several owners, and so must be root over mapped ids.
@@ -70,12 +89,22 @@ fn in_session(command: Command, session: &Session<'_>) -> Result<ExitCode, Comma
         Command::Rebase(arguments) => rebase::run(&arguments, session)?,
         Command::Inspect(arguments) | Command::Image(ImageCommand::Inspect(arguments)) => inspect::run(&arguments, session)?,
         Command::Image(command) => image::run(command, session)?,
-        Command::Builder(BuilderCommand::Create { name, config, platform }) => builder::create(&name, &config, platform, session)?,
+        Command::Index(command) => index::run(command, session)?,
+        Command::Builder(BuilderCommand::Create { name, config, platform, publish }) => {
+            builder::create(&name, (&config, platform), publish, session)?;
+        }
         Command::Builder(BuilderCommand::Inspect { name, output }) => builder::inspect(&name, output, session)?,
         Command::Builder(BuilderCommand::Ls { output }) => builder::list(output, session)?,
         Command::Store(StoreCommand::Check { deep }) => store::check(deep, session)?,
         Command::Store(StoreCommand::Gc { dry_run }) => store::collect(dry_run, session)?,
-        Command::New(_) | Command::Version | Command::Completion { .. } | Command::Manual { .. } | Command::Doctor(_) => {}
+        Command::New(_)
+        | Command::Version
+        | Command::Completion { .. }
+        | Command::Manual { .. }
+        | Command::Doctor(_)
+        | Command::Login(_)
+        | Command::Logout(_)
+        | Command::Access(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

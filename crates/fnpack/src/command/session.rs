@@ -1,15 +1,13 @@
 //! What commands that work with images have in common: the store, registries, this machine.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use fnpack_core::digest::Digest;
 use fnpack_core::image::Image;
-use fnpack_core::pipeline::{ConnectError, Registry, Surroundings, Workbench};
+use fnpack_core::pipeline::{PullPolicy, Registry, Surroundings, Workbench};
 use fnpack_core::reference::Reference;
-use fnpack_core::registry::credentials::{Anonymous, Credentials, DockerConfig};
-use fnpack_core::registry::{RegistryClient, Settings as RegistrySettings};
+use fnpack_core::registry::Pushed;
 use fnpack_core::store::{Store, StoreOptions};
 use fnpack_core::target::Target;
 use fnpack_sandbox::{EnterPlan, Entered, IdMapping, OverlayXattr};
@@ -17,7 +15,9 @@ use serde::Serialize;
 
 use super::executor::Executor;
 use crate::arguments::GlobalArguments;
+use crate::embedded;
 use crate::error::{Class, CommandError};
+use crate::registries;
 use crate::settings::Settings;
 use crate::transfers::Transfers;
 use crate::ui::Ui;
@@ -43,11 +43,12 @@ pub(super) fn enter_user_namespace() -> Result<Option<ExitCode>, CommandError> {
 
 impl<'a> Session<'a> {
     /// Opens the store and reads the environment.
-    pub(super) fn open(global: GlobalArguments, executor: Executor, ui: &'a Ui) -> Result<Self, CommandError> {
-        let settings = Settings::read(global.store).ok_or_else(|| {
+    pub(super) fn open(global: GlobalArguments, executor: Executor, pull_policy: PullPolicy, ui: &'a Ui) -> Result<Self, CommandError> {
+        let mut settings = Settings::read(global.store).ok_or_else(|| {
             CommandError::message(Class::Usage, "there is no home folder to keep the store in")
                 .hint("name a folder with `--store DIR` or FNPACK_STORE")
         })?;
+        settings.registries.authority = global.registry_ca;
         let xattr = OverlayXattr::here();
         let mapping = IdMapping::current()?;
         let options = StoreOptions::new(&mapping, xattr);
@@ -56,10 +57,12 @@ impl<'a> Session<'a> {
             Surroundings { init: "/proc/self/exe".into(), certificates: settings.certificates.clone(), proxy: settings.proxy.clone() };
         let transfers = Arc::new(Transfers::new(ui.clone()));
         let of_registry = settings.clone();
-        let registry = (!global.offline).then(|| Registry::new(move || connect(&of_registry, transfers.clone())));
+        let registry = (!global.offline).then(|| Registry::new(move || registries::connect(&of_registry, transfers.clone())));
         let bench = Workbench {
             store,
             registry,
+            pull_policy,
+            made_here: embedded::names(),
             surroundings,
             xattr,
             single_id: matches!(mapping, IdMapping::Single { .. }),
@@ -74,6 +77,21 @@ impl<'a> Session<'a> {
         Ok(self.bench.stored(name)?)
     }
 
+    /// Sends an image of the store to its registries. If one of them does not take it, nothing is lost.
+    pub(super) fn publish(&self, image: &Image, names: &[&Reference]) -> Result<(), CommandError> {
+        let kept = |error| CommandError::from(error).details(["the image is in the store: `fnpack image push` sends it later".to_owned()]);
+        for pushed in self.bench.publish(image, names).map_err(kept)? {
+            self.pushed(&pushed);
+        }
+        Ok(())
+    }
+
+    /// Says what was sent.
+    pub(super) fn pushed(&self, pushed: &Pushed) {
+        self.ui.progress_done();
+        self.ui.step(&format!("{} blobs sent, {} mounted, {} already there", pushed.sent, pushed.mounted, pushed.present));
+    }
+
     /// Prints a value as JSON.
     pub(super) fn json(&self, value: &impl Serialize) {
         // What is printed are strings, numbers and lists of our own types, which have a JSON form.
@@ -83,23 +101,5 @@ impl<'a> Session<'a> {
     /// Prints an image's name pinned to its digest: what a script goes on with.
     pub(super) fn pinned(&self, name: &Reference, digest: Digest) {
         self.ui.result(&name.without_digest().with_digest(digest).familiar());
-    }
-}
-
-fn connect(settings: &Settings, progress: Arc<Transfers>) -> Result<RegistryClient, ConnectError> {
-    let credentials: Arc<dyn Credentials> = match &settings.docker_config {
-        Some(path) => docker_config(path)?,
-        None => Arc::new(Anonymous),
-    };
-    let (roots, proxy) = (Settings::trusted_roots(), settings.registry_proxy());
-    let settings = RegistrySettings { credentials, roots, proxy, progress, ..RegistrySettings::default() };
-    Ok(RegistryClient::new(settings)?)
-}
-
-fn docker_config(path: &Path) -> Result<Arc<dyn Credentials>, ConnectError> {
-    match fs_err::read(path) {
-        Ok(bytes) => Ok(Arc::new(DockerConfig::parse(&bytes, path.display().to_string())?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Arc::new(Anonymous)),
-        Err(error) => Err(ConnectError::Unreadable(error)),
     }
 }

@@ -38,15 +38,16 @@ pub(super) fn options(
     let volumes = arguments.volumes.iter().map(|text| volume(text)).collect::<Result<_, _>>()?;
     let target = arguments.platform.clone().unwrap_or_else(|| session.bench.target.clone());
     let scratch = session.bench.store.scratch()?;
+    let run_image = arguments.run_image.as_ref().map(|address| session.bench.named(address, &target)).transpose()?;
     let wanted = Wanted {
         builder: arguments.builder.as_ref().or(project.builder.as_ref()),
-        run_image: arguments.run_image.as_ref(),
+        run_image: run_image.as_ref(),
         source: &source,
         target: &target,
     };
     let (builder, run_image) = match (session.executor, &arguments.builder) {
         (Executor::Sandbox, _) => in_sandbox(&wanted, session)?,
-        (executor, None) => (outside(executor, &source, scratch.path())?, arguments.run_image.clone()),
+        (executor, None) => (outside(executor, &source, scratch.path())?, run_image.clone()),
         (executor, Some(name)) => return Err(no_builder(executor, name)),
     };
     let executor = session.executor.described();

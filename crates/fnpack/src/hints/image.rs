@@ -2,7 +2,7 @@
 
 use fnpack_core::archive::ArchiveError;
 use fnpack_core::archive::rootfs::ImportError;
-use fnpack_core::pipeline::FindError;
+use fnpack_core::pipeline::{AddressError, CopyError, FindError, RegistryRebaseError};
 use fnpack_core::rebase::RebaseError;
 use fnpack_core::reference::ReferenceError;
 
@@ -65,8 +65,51 @@ impl Explain for FindError {
                 registry.hint(format!("build for it with `--platform {present}`, or bring the image for {target}"))
             }
             Self::Layers { source, .. } => source.advice().or_hint("try again: layers that came whole are kept"),
+            Self::OfflinePush { .. } => Advice::new(Usage).hint("leave out `--offline`"),
+            Self::Nameless { .. } => Advice::new(Usage).hint("give it one: `fnpack image copy` it to a name"),
+            Self::Archive(source) => source.advice(),
+            Self::Reference(source) => source.advice(),
             Self::Connect(source) => source.advice(),
             Self::Store(source) => source.advice(),
+        }
+    }
+}
+
+impl Explain for AddressError {
+    fn advice(&self) -> Advice {
+        match self {
+            Self::Reference(source) => source.advice(),
+            Self::Archive(source) => source.advice(),
+            Self::Engine { .. } => Advice::new(Usage),
+        }
+    }
+}
+
+impl Explain for CopyError {
+    fn advice(&self) -> Advice {
+        match self {
+            Self::Find(source) => source.advice(),
+            Self::Archive(source) => source.advice(),
+            Self::Registry { source, .. } => source.advice(),
+            Self::Store(source) => source.advice(),
+            Self::File { source, .. } => source.advice(),
+            Self::OneTargetOnly { .. } => {
+                Advice::new(Usage).hint("leave out `--all`, name a target with `--platform`, or write an `oci-archive:`")
+            }
+            Self::Nameless { .. } => Advice::new(Usage).hint("add it: `docker-archive:FILE:NAME`"),
+            Self::SameTarget { .. } => Advice::new(Usage).hint("leave one of them out"),
+        }
+    }
+}
+
+impl Explain for RegistryRebaseError {
+    fn advice(&self) -> Advice {
+        match self {
+            Self::Find(source) => source.advice(),
+            Self::Rebase(source) => source.advice(),
+            Self::NoRunImage { .. } => Advice::new(Refused).hint("name the new one with `--run-image`"),
+            Self::NotAnImage { source, .. } => source.advice(),
+            Self::Send { source, .. } => source.advice(),
         }
     }
 }

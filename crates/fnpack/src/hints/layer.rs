@@ -59,9 +59,11 @@ impl Explain for fnpack_core::image::ImageError {
     fn advice(&self) -> Advice {
         match self {
             Self::NotAnImage { .. } => Advice::new(Configuration).hint("name an image; this is something else kept in a registry"),
-            Self::Unreadable { .. } | Self::LayerCount { .. } | Self::ConfigDigest { .. } => {
-                Advice::new(Machine).hint("have the image made or pushed anew: it is damaged")
-            }
+            Self::Unreadable { .. }
+            | Self::LayerCount { .. }
+            | Self::ConfigDigest { .. }
+            | Self::ConfigAbsent { .. }
+            | Self::TooManyManifests => Advice::new(Machine).hint("have the image made or pushed anew: it is damaged"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use fnpack_core::pipeline::ConnectError;
 use fnpack_core::registry::credentials::CredentialsError;
-use fnpack_core::registry::{CertificateFault, LoginTrace, Refusal, RegistryError};
+use fnpack_core::registry::{CertificateFault, LoginTrace, Refusal, RegistriesError, RegistryError};
 
 use super::{Advice, Explain};
 use crate::error::Class::{Configuration, Machine, Registry};
@@ -29,12 +29,23 @@ impl Explain for RegistryError {
             Self::RateLimited { host, source, .. } => registry.hint(match source.login {
                 LoginTrace::Sent(_) => "wait, then try again".to_owned(),
                 LoginTrace::NotAsked | LoginTrace::NotFound(_) => {
-                    format!("log in with `docker login {host}`, which raises the limit, or wait and try again")
+                    format!("log in with `fnpack login {host}`, which raises the limit, or wait and try again")
                 }
             }),
             Self::StorageFull { .. } => registry.hint("have its administrator free space"),
             Self::Failed { .. } => registry.hint(LATER),
+            Self::Rejected { source, .. } if source.status == 413 => {
+                registry.hint("have the administrator of the proxy before the registry raise its limit on the size of requests")
+            }
             Self::Rejected { .. } => registry,
+            Self::ImmutableTag { .. } => registry.hint("push under a new tag"),
+            Self::Quota { .. } => registry.hint("remove images that are not needed there, or have the quota raised"),
+            Self::NameRefused { .. } => registry.hint("see what names it allows: many want `PROJECT/NAME`, and a project that is there"),
+            Self::Blocked { .. } => Advice::new(Configuration).hint("use another registry, or change that file"),
+            Self::NoPlace { source, .. } => source.advice(),
+            Self::CertificateFile { .. } => {
+                Advice::new(Configuration).hint("put a certificate in PEM there (`-----BEGIN CERTIFICATE-----`)")
+            }
             Self::Protocol { .. } => registry.hint("check host and path: it may be a web page or a login portal"),
             Self::UnsafeTokenService { .. } => registry.hint("have its administrator serve logins by https"),
             Self::TooLong { .. } | Self::DigestMismatch { .. } => {
@@ -52,7 +63,7 @@ impl Explain for RegistryError {
 fn certificate(fault: CertificateFault) -> &'static str {
     match fault {
         CertificateFault::UnknownIssuer => {
-            "add the authority's certificate to the system's, or name a file that has it with SSL_CERT_FILE (a proxy that opens TLS has one too)"
+            "name a file that has the authority's certificate with `--registry-ca FILE`, or add it to the system's (a proxy that opens TLS has one too)"
         }
         CertificateFault::Expired | CertificateFault::NotYetValid => {
             "check this machine's clock; if it is right, have the certificate renewed"
@@ -65,15 +76,15 @@ fn certificate(fault: CertificateFault) -> &'static str {
 fn login(host: &str, refusal: &Refusal) -> String {
     match &refusal.login {
         LoginTrace::NotAsked | LoginTrace::NotFound(_) => {
-            format!("log in with `docker login {host}`; registries answer so for images that are not there, too")
+            format!("log in with `fnpack login {host}`; registries answer so for images that are not there, too")
         }
-        LoginTrace::Sent(_) => format!("renew the login with `docker login {host}`"),
+        LoginTrace::Sent(_) => format!("renew the login with `fnpack login {host}`"),
     }
 }
 
 fn rights(host: &str, refusal: &Refusal) -> String {
     match &refusal.login {
-        LoginTrace::NotAsked | LoginTrace::NotFound(_) => format!("log in with `docker login {host}`"),
+        LoginTrace::NotAsked | LoginTrace::NotFound(_) => format!("log in with `fnpack login {host}`"),
         LoginTrace::Sent(_) => "have the account given the right to it, or log in as another".to_owned(),
     }
 }
@@ -83,7 +94,10 @@ impl Explain for CredentialsError {
         let configuration = Advice::new(Configuration);
         match self {
             Self::Unreadable { .. } => configuration.hint("correct the file, or name another folder with DOCKER_CONFIG"),
-            Self::BrokenEntry { registry, .. } => configuration.hint(format!("write it anew with `docker login {registry}`")),
+            Self::BrokenEntry { registry, .. } => configuration.hint(format!("write it anew with `fnpack login {registry}`")),
+            Self::File { .. } => {
+                Advice::new(Machine).hint("make it readable and writable for you, or name another with REGISTRY_AUTH_FILE")
+            }
             Self::Helper { helper, .. } => {
                 configuration.hint(format!("see what `docker-credential-{helper} list` says, or take the helper out of the file"))
             }
@@ -91,11 +105,17 @@ impl Explain for CredentialsError {
     }
 }
 
+impl Explain for RegistriesError {
+    fn advice(&self) -> Advice {
+        Advice::new(Configuration).hint("correct the file, or name another with CONTAINERS_REGISTRIES_CONF")
+    }
+}
+
 impl Explain for ConnectError {
     fn advice(&self) -> Advice {
         match self {
             Self::Credentials(source) => source.advice(),
-            Self::Unreadable(_) => Advice::new(Machine).hint("make it readable, or name another folder with DOCKER_CONFIG"),
+            Self::Registries(source) => source.advice(),
             Self::Registry(source) => source.advice(),
         }
     }

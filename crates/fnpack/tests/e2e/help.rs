@@ -3,7 +3,7 @@
 use super::environment::{Environment, repository};
 
 /// Every command that has a help text, in the order of the document.
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 35] = [
     "",
     "new",
     "build",
@@ -20,8 +20,13 @@ const COMMANDS: [&str; 27] = [
     "image save",
     "image load",
     "image import",
+    "image copy",
     "image push",
     "image pull",
+    "index",
+    "index create",
+    "index inspect",
+    "index push",
     "builder",
     "builder create",
     "builder inspect",
@@ -29,6 +34,9 @@ const COMMANDS: [&str; 27] = [
     "store",
     "store check",
     "store gc",
+    "login",
+    "logout",
+    "access",
     "doctor",
     "completion",
 ];

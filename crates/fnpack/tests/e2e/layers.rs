@@ -184,7 +184,7 @@ fn is_allowed(path: &str, is_folder: bool, expected: &Expected) -> bool {
     };
     let is_above = is_folder && expected.files.iter().any(|file| file.starts_with(own));
     let is_file =
-        expected.files.iter().any(|file| if file.ends_with('-') { own.starts_with(file) && own.ends_with(".jar") } else { own == *file });
+        expected.files.iter().any(|file| if file.ends_with('-') { own.starts_with(file) && Path::new(own).extension().is_some_and(|suffix| suffix == "jar") } else { own == *file });
     let is_below = expected.folders.iter().any(|folder| format!("{own}/").starts_with(folder));
     is_above || is_file || is_below
 }

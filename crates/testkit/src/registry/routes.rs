@@ -9,6 +9,7 @@ use super::http::{Answer, Request};
 use super::{Access, Contents, Manifest, State, digest};
 
 const DIGEST_HEADER: &str = "Docker-Content-Digest";
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// What a path below `/v2/` names.
 enum Resource<'a> {
@@ -17,6 +18,7 @@ enum Resource<'a> {
     Upload(&'a str, &'a str),
     Manifest(&'a str, &'a str),
     Tags(&'a str),
+    Referrers(&'a str, &'a str),
 }
 
 impl<'a> Resource<'a> {
@@ -34,15 +36,20 @@ impl<'a> Resource<'a> {
         if let Some(repository) = rest.strip_suffix("/tags/list") {
             return Some(Self::Tags(repository));
         }
+        if let Some((repository, subject)) = rest.rsplit_once("/referrers/") {
+            return Some(Self::Referrers(repository, subject));
+        }
         rest.rsplit_once("/manifests/").map(|(repository, name)| Self::Manifest(repository, name))
     }
 
     fn repository(&self) -> Option<&'a str> {
         match self {
             Self::Root => None,
-            Self::Blob(repository, _) | Self::Upload(repository, _) | Self::Manifest(repository, _) | Self::Tags(repository) => {
-                Some(repository)
-            }
+            Self::Blob(repository, _)
+            | Self::Upload(repository, _)
+            | Self::Manifest(repository, _)
+            | Self::Referrers(repository, _)
+            | Self::Tags(repository) => Some(repository),
         }
     }
 }
@@ -62,8 +69,10 @@ pub(super) fn route(state: &State, request: &Request) -> Answer {
         ("GET" | "HEAD", Resource::Blob(repository, name)) => blob(state, request, repository, name),
         ("GET" | "HEAD", Resource::Manifest(repository, name)) => manifest(state, repository, name),
         ("PUT", Resource::Manifest(repository, name)) => put_manifest(state, request, repository, name),
+        ("GET", Resource::Referrers(repository, subject)) => referrers(state, repository, subject),
         ("GET", Resource::Tags(repository)) => tags(state, repository),
         ("POST", Resource::Upload(repository, _)) => start_upload(state, request, repository),
+        ("GET", Resource::Upload(repository, session)) => upload_status(state, repository, session),
         ("PATCH" | "PUT", Resource::Upload(repository, session)) => continue_upload(state, request, repository, session),
         ("DELETE", Resource::Upload(_, session)) => {
             state.lock().uploads.remove(session);
@@ -181,10 +190,32 @@ fn put_manifest(state: &State, request: &Request, repository: &str, name: &str) 
         return Answer::error(400, "MANIFEST_BLOB_UNKNOWN", &missing);
     }
     let media_type = request.header("content-type").unwrap_or_default().to_owned();
+    let subject = document["subject"]["digest"].as_str().filter(|_| !contents.no_referrers).map(str::to_owned);
     let value = Manifest { media_type, bytes: Arc::new(request.body.clone()) };
     contents.manifests.insert((repository.to_owned(), digest.clone()), value.clone());
     contents.manifests.insert((repository.to_owned(), name.to_owned()), value);
-    Answer::new(201).header("Location", format!("/v2/{repository}/manifests/{digest}")).header(DIGEST_HEADER, digest)
+    let answer = Answer::new(201).header("Location", format!("/v2/{repository}/manifests/{digest}")).header(DIGEST_HEADER, digest);
+    match subject {
+        Some(subject) => answer.header("OCI-Subject", subject),
+        None => answer,
+    }
+}
+
+fn referrers(state: &State, repository: &str, subject: &str) -> Answer {
+    let contents = state.lock();
+    if contents.no_referrers {
+        return Answer::error(404, "NOT_FOUND", "no such endpoint");
+    }
+    let of_repository = contents.manifests.iter().filter(|((owner, name), _)| owner == repository && name.contains(':'));
+    let entries: Vec<serde_json::Value> = of_repository
+        .filter(|(_, manifest)| {
+            let document: serde_json::Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
+            document["subject"]["digest"].as_str() == Some(subject)
+        })
+        .map(|((_, name), manifest)| serde_json::json!({ "mediaType": manifest.media_type, "digest": name, "size": manifest.bytes.len() }))
+        .collect();
+    let index = serde_json::json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries });
+    Answer::new(200).header("Content-Type", OCI_INDEX).body(index.to_string().into_bytes())
 }
 
 /// The digest of a blob or manifest that a manifest names and the repository has not.
@@ -230,10 +261,35 @@ fn start_upload(state: &State, request: &Request, repository: &str) -> Answer {
             return created(repository, mount);
         }
     }
+    if let (true, [promised]) = (contents.single_posts, request.query("digest").as_slice()) {
+        if *promised != digest(&request.body) {
+            return Answer::error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
+        }
+        contents.blobs.insert((repository.to_owned(), promised.clone()), Arc::new(request.body.clone()));
+        return created(repository, promised);
+    }
     contents.counter += 1;
     let session = format!("session-{}", contents.counter);
     contents.uploads.insert(session.clone(), Vec::new());
     Answer::new(202).header("Location", format!("/v2/{repository}/blobs/uploads/{session}?_state=secret"))
+}
+
+fn upload_status(state: &State, repository: &str, session: &str) -> Answer {
+    match state.lock().uploads.get(session) {
+        Some(received) => Answer::new(204)
+            .header("Location", format!("/v2/{repository}/blobs/uploads/{session}?_state=resumed"))
+            .header("Range", format!("0-{}", received.len().saturating_sub(1))),
+        None => Answer::error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"),
+    }
+}
+
+/// What a connection that breaks in the middle of an upload leaves behind.
+pub(super) fn keep_part(state: &State, request: &Request, limit: usize) {
+    if let Some(Resource::Upload(_, session)) = Resource::parse(request.path())
+        && let Some(received) = state.lock().uploads.get_mut(session)
+    {
+        received.extend(request.body.iter().take(limit));
+    }
 }
 
 fn continue_upload(state: &State, request: &Request, repository: &str, session: &str) -> Answer {
@@ -241,6 +297,10 @@ fn continue_upload(state: &State, request: &Request, repository: &str, session: 
     let Some(received) = contents.uploads.get_mut(session) else {
         return Answer::error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
     };
+    let start = request.header("content-range").and_then(|range| range.split('-').next()?.parse::<usize>().ok());
+    if start.is_some_and(|start| start != received.len()) {
+        return Answer::error(416, "BLOB_UPLOAD_INVALID", "the chunk does not follow what is here");
+    }
     received.extend_from_slice(&request.body);
     if request.method == "PATCH" {
         let end = received.len().saturating_sub(1);

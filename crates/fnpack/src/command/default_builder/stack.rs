@@ -81,7 +81,7 @@ fn require_base(base: &Reference, stack: &EmbeddedStack, target: &Target, sessio
     }
     let registry = if base.registry() == DOCKER_HUB { "Docker Hub" } else { base.registry() };
     session.ui.step(&format!("  to be fetched for {}: the image {} from {registry}", stack.name, base.familiar()));
-    match session.bench.pull(base, target) {
+    match session.bench.find(base, target) {
         Ok(_) => Ok(()),
         Err(error) => Err(CommandError::from(error).hint(ways_on(base, stack))),
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fnpack_core::image::Image;
 use fnpack_core::package::{Artifact, ArtifactOptions};
-use fnpack_core::pipeline::{self, ArtifactImage, EmbeddedLauncher};
+use fnpack_core::pipeline::{self, Address, ArtifactImage, EmbeddedLauncher};
 use fnpack_core::reference::Reference;
 use fnpack_core::store::Store;
 
@@ -44,11 +44,11 @@ impl Subject {
         Self::of_image(&arguments.image, session)
     }
 
-    /// Of an image in the store or a registry.
+    /// Of an image, wherever it is.
     pub(super) fn of_image(name: &str, session: &Session<'_>) -> Result<Self, CommandError> {
-        let reference: Reference = name.parse()?;
-        let image = session.bench.find(&reference, &session.bench.target)?;
-        Ok(Self { name: reference.familiar(), image, _kept: None })
+        let address: Address = name.parse()?;
+        let image = session.bench.bring(&address, &session.bench.target)?;
+        Ok(Self { name: address.to_string(), image, _kept: None })
     }
 
     fn of_package(file: &Path, arguments: &RunArguments, run: &RunName, session: &Session<'_>) -> Result<Self, CommandError> {
@@ -57,7 +57,7 @@ impl Subject {
         let artifact = Artifact::read(file, options)?;
         artifact.notes.iter().for_each(|note| session.ui.warning(note));
         let run_image = match &arguments.function.run_image {
-            Some(named) => named.clone(),
+            Some(address) => bench.named(address, &bench.target)?,
             None => default_builder::run_image(artifact.facts.language, &bench.target, session)?,
         };
         session.ui.step(&format!("putting {} on {}", file.display(), run_image.familiar()));

@@ -1,0 +1,280 @@
+//! Images from anywhere to anywhere, byte for byte: store, registries, layouts, archives.
+
+use std::path::{Path, PathBuf};
+
+use super::{Address, FindError, Workbench};
+use crate::archive::{self, ArchiveError, Format, Named, NamedTree, Place, oci_layout};
+use crate::digest::Digest;
+use crate::image::{Image, ManifestTree};
+use crate::reference::Reference;
+use crate::registry::{Pushed, RegistryError};
+use crate::store::{PutOptions, StoreError};
+use crate::target::Target;
+
+/// What of an index is copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// The image for one target.
+    One(Target),
+    /// The index and all that it names.
+    All,
+}
+
+/// A copy that was made.
+#[derive(Debug)]
+pub struct Copied {
+    /// The digest at both ends; that of a docker archive is the image's in the store.
+    pub digest: Digest,
+    /// What went to a registry.
+    pub pushed: Option<Pushed>,
+    /// How many signatures, SBOMs and the like went along.
+    pub referrers: usize,
+}
+
+/// Why nothing was copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The source cannot be had.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// The archive cannot be written.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The registry does not take it.
+    #[error("cannot send `{name}` to its registry")]
+    Registry {
+        /// As users write it.
+        name: String,
+        /// What the registry said.
+        #[source]
+        source: Box<RegistryError>,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file cannot be made.
+    #[error("cannot write `{}`", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A docker archive has no indexes.
+    #[error("`{address}` holds images of one target each, and `{from}` is an index of several")]
+    OneTargetOnly {
+        /// Where it should go.
+        address: String,
+        /// What it is.
+        from: String,
+    },
+    /// A docker archive names its images.
+    #[error("the image in `{address}` needs a name")]
+    Nameless {
+        /// The archive.
+        address: String,
+    },
+    /// Two entries of an index are for the same target.
+    #[error("`{second}` is for {target}, and so is `{first}`")]
+    SameTarget {
+        /// The one before.
+        first: String,
+        /// The one too many.
+        second: String,
+        /// Their target.
+        target: String,
+    },
+}
+
+/// What is copied: an image, whose config is known, or anything.
+enum Parcel {
+    One(Image),
+    All(Box<ManifestTree>),
+}
+
+/// Copies what `from` stands for to `to`.
+pub fn copy(bench: &Workbench<'_>, from: &Address, to: &Address, selection: &Selection) -> Result<Copied, CopyError> {
+    let parcel = match selection {
+        Selection::One(target) => Parcel::One(bench.look_at(from, target)?),
+        Selection::All => Parcel::All(Box::new(bench.tree_at(from)?)),
+    };
+    let mut copied = Copied { digest: parcel.digest(), pushed: None, referrers: 0 };
+    match to {
+        Address::Named(reference) => bench.keep(&parcel, reference)?,
+        Address::Registry(reference) => {
+            copied.pushed = Some(bench.send(&parcel, reference)?);
+            copied.referrers = bench.send_referrers(from, reference, copied.digest)?;
+        }
+        Address::Archive(place) => write(&parcel, from, place)?,
+    }
+    Ok(copied)
+}
+
+/// Makes an index of images that are brought into the store; `name` stands for it there.
+pub fn create_index(bench: &Workbench<'_>, name: &Reference, parts: &[Address]) -> Result<Digest, CopyError> {
+    let mut entries: Vec<(String, Target, crate::image::Descriptor)> = Vec::new();
+    for part in parts {
+        let image = match part.reference().filter(|_| matches!(part, Address::Named(_))) {
+            Some(reference) => bench.find_whatever_target(reference)?,
+            None => bench.bring(part, &bench.target)?,
+        };
+        let (target, second) = (image.target(), part.to_string());
+        if let Some((first, ..)) = entries.iter().find(|(_, known, _)| *known == target) {
+            return Err(CopyError::SameTarget { first: first.clone(), second, target: target.to_string() });
+        }
+        bench.store.put_image(&image, None)?;
+        entries.push((second, target, ManifestTree::of(&image).descriptor));
+    }
+    let index = crate::image::Index::new(entries.into_iter().map(|(.., entry)| entry).collect());
+    let digest = bench.store.put_index(&index.encode(), name)?;
+    bench.store.publish_index()?;
+    Ok(digest)
+}
+
+impl Parcel {
+    fn digest(&self) -> Digest {
+        match self {
+            Self::One(image) => image.digest(),
+            Self::All(tree) => tree.descriptor.digest,
+        }
+    }
+
+    fn tree(&self) -> ManifestTree {
+        match self {
+            Self::One(image) => ManifestTree::of(image),
+            Self::All(tree) => tree.as_ref().clone(),
+        }
+    }
+
+    fn images(&self) -> Vec<Image> {
+        match self {
+            Self::One(image) => vec![image.clone()],
+            Self::All(tree) => tree.images(),
+        }
+    }
+}
+
+impl Workbench<'_> {
+    /// Sends an image of the store under each of its names.
+    pub fn publish(&self, image: &Image, names: &[&Reference]) -> Result<Vec<Pushed>, CopyError> {
+        names.iter().map(|name| self.send(&Parcel::One(image.clone()), name)).collect()
+    }
+
+    /// Asks every registry whether it would take an image under these names, so that no build is lost to one that would not.
+    pub fn prove_push(&self, names: &[&Reference]) -> Result<(), CopyError> {
+        let mut asked: Vec<String> = Vec::new();
+        for name in names {
+            if !asked.contains(&name.name()) {
+                asked.push(name.name());
+                self.client_to_push(name)?.check_push(name).map_err(|source| not_sent(name, source))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn client_to_push(&self, name: &Reference) -> Result<&crate::registry::RegistryClient, FindError> {
+        match &self.registry {
+            Some(registry) => Ok(registry.client()?),
+            None => Err(FindError::OfflinePush { name: name.familiar() }),
+        }
+    }
+
+    fn send(&self, parcel: &Parcel, reference: &Reference) -> Result<Pushed, CopyError> {
+        let client = self.client_to_push(reference)?;
+        let pushed = match parcel {
+            Parcel::One(image) => client.push(image, reference),
+            Parcel::All(tree) => client.push_tree(tree, reference),
+        };
+        pushed.map_err(|source| not_sent(reference, source))
+    }
+
+    /// What refers to an image of a registry goes along to another; a store or an archive knows of none.
+    fn send_referrers(&self, from: &Address, to: &Reference, subject: Digest) -> Result<usize, CopyError> {
+        let from = match from {
+            Address::Registry(reference) => reference,
+            Address::Named(reference) if self.store.digest_of(reference)?.is_none() => reference,
+            _ => return Ok(0),
+        };
+        let client = self.client_to_push(to)?;
+        let referrers = client.referrers(from, &subject).map_err(|source| FindError::not_given(from, &self.target, source))?;
+        client.push_referrers(&referrers, to, &subject).map_err(|source| not_sent(to, source))?;
+        Ok(referrers.len())
+    }
+
+    fn keep(&self, parcel: &Parcel, reference: &Reference) -> Result<(), CopyError> {
+        let images = parcel.images();
+        for image in &images {
+            self.fetch_missing(image, reference)?;
+        }
+        match parcel {
+            Parcel::All(tree) if tree.is_index() => {
+                self.store.put_images(images.iter().map(|image| (image, None)), PutOptions::default())?;
+                self.store.put_index(&tree.bytes, reference)?;
+            }
+            _ => self.store.put_images(images.iter().map(|image| (image, Some(reference))), PutOptions::default())?,
+        }
+        Ok(self.store.publish_index()?)
+    }
+
+    /// An image of the store that is for one target, whichever it is.
+    fn find_whatever_target(&self, reference: &Reference) -> Result<Image, CopyError> {
+        let tree = self.store.tree(reference)?.filter(|tree| !tree.is_index());
+        match tree.and_then(|tree| tree.image().ok()) {
+            Some(image) => Ok(image),
+            None => Ok(self.find(reference, &self.target)?),
+        }
+    }
+}
+
+fn not_sent(name: &Reference, source: RegistryError) -> CopyError {
+    CopyError::Registry { name: name.familiar(), source: Box::new(source) }
+}
+
+fn write(parcel: &Parcel, from: &Address, to: &archive::Address) -> Result<(), CopyError> {
+    let names: Vec<Reference> = from.reference().map(Reference::without_digest).into_iter().collect();
+    // What is called by a label is called by nothing else, so that the next of that label takes its place.
+    let in_layout = || match &to.name {
+        Some(label) => NamedTree { names: Vec::new(), label: Some(label.clone()), tree: parcel.tree() },
+        None => NamedTree { names: names.clone(), label: None, tree: parcel.tree() },
+    };
+    match &to.place {
+        Place::DockerArchive(path) => {
+            let image = of_docker(parcel, from, to, names)?;
+            write_aside(path, |file| archive::write(&[image], Format::Docker, file))
+        }
+        Place::OciArchive(path) => write_aside(path, |file| archive::write_trees(&[in_layout()], file)),
+        Place::OciLayout(folder) => Ok(oci_layout::write(folder, &in_layout())?),
+    }
+}
+
+fn of_docker(parcel: &Parcel, from: &Address, to: &archive::Address, names: Vec<Reference>) -> Result<Named, CopyError> {
+    let image = match parcel {
+        Parcel::One(image) => image.clone(),
+        Parcel::All(tree) => match (tree.is_index(), tree.image()) {
+            (false, Ok(image)) => image,
+            _ => return Err(CopyError::OneTargetOnly { address: to.to_string(), from: from.to_string() }),
+        },
+    };
+    let own = to.name.as_deref().map(str::parse).transpose().map_err(FindError::from)?;
+    let names = own.map_or(names, |name| vec![name]);
+    if names.is_empty() {
+        return Err(CopyError::Nameless { address: to.to_string() });
+    }
+    Ok(Named { names, label: None, image })
+}
+
+/// Writes a file beside its name and renames it, so that nobody ever sees half of it.
+fn write_aside(path: &Path, write: impl FnOnce(&mut fs_err::File) -> Result<(), ArchiveError>) -> Result<(), CopyError> {
+    let failed = |source| CopyError::File { path: path.to_owned(), source };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    let part = PathBuf::from(name);
+    let mut file = fs_err::File::create(&part).map_err(failed)?;
+    let result = write(&mut file).map_err(CopyError::from).and_then(|()| fs_err::rename(&part, path).map_err(failed));
+    if result.is_err() {
+        // The first failure is the one to tell.
+        let _ = fs_err::remove_file(&part);
+    }
+    result
+}

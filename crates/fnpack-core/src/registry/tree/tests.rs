@@ -1,0 +1,160 @@
+//! Whole trees, from one registry of the test kit to another.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use testkit::registry::Registry;
+
+use crate::digest::{DiffId, Digest};
+use crate::image::{BlobSink, Descriptor, Image, ImageConfig, Index, Layer, ManifestTree, MemoryBlobs, Platform, media_type};
+use crate::reference::Reference;
+use crate::registry::{RegistryClient, RegistryError, Settings};
+
+fn client() -> RegistryClient {
+    RegistryClient::new(Settings::default()).unwrap()
+}
+
+fn name(registry: &Registry, rest: &str) -> Reference {
+    format!("{}/{rest}", registry.host()).parse().unwrap()
+}
+
+fn layer(text: &str) -> Layer {
+    let mut pending = MemoryBlobs::default().create().unwrap();
+    pending.write_all(text.as_bytes()).unwrap();
+    let (digest, size, blob) = pending.commit(None).unwrap();
+    Layer { descriptor: Descriptor::new(media_type::OCI_LAYER, digest, size), diff_id: DiffId::of(text), blob }
+}
+
+fn image(target: &str, layers: &[&str]) -> Image {
+    Image::from_parts(ImageConfig::new(&target.parse().unwrap()), layers.iter().map(|text| layer(text)).collect())
+}
+
+/// An index of two targets and one attestation.
+fn put_index(registry: &Registry, repository: &str) -> Digest {
+    let images = [image("linux/amd64", &["one", "shared"]), image("linux/arm64/v8", &["two", "shared"])];
+    let mut entries = Vec::new();
+    for image in &images {
+        client().push(image, &name(registry, repository).pinned(image.digest())).unwrap();
+        entries.push(ManifestTree::of(image).descriptor);
+    }
+    let attestation = put_artifact(registry, repository, None);
+    let unknown = Platform::from(&"unknown/unknown".parse().unwrap());
+    entries.push(Descriptor { platform: Some(unknown), ..Descriptor::of(media_type::OCI_MANIFEST, &attestation) });
+    let index = Index::new(entries).encode();
+    registry.put_manifest(repository, "1", media_type::OCI_INDEX, &index).parse().unwrap()
+}
+
+/// A manifest whose config is of no image; gives its bytes.
+fn put_artifact(registry: &Registry, repository: &str, subject: Option<Digest>) -> Vec<u8> {
+    let (config, blob) = (registry.put_blob(repository, b"{}"), registry.put_blob(repository, b"signature"));
+    let mut manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "artifactType": "application/x",
+        "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": config, "size": 2 },
+        "layers": [{ "mediaType": "text/plain", "digest": blob, "size": 9 }],
+    });
+    if let Some(subject) = subject {
+        manifest["subject"] = serde_json::json!({ "mediaType": media_type::OCI_INDEX, "digest": subject, "size": 1 });
+    }
+    let bytes = manifest.to_string().into_bytes();
+    registry.put_manifest(repository, &testkit::registry::digest(&bytes), media_type::OCI_MANIFEST, &bytes);
+    bytes
+}
+
+#[test]
+fn index_is_copied_with_all_that_it_names() {
+    let (one, other) = (Registry::new(), Registry::new());
+    let digest = put_index(&one, "team/app");
+    let tree = client().tree(&name(&one, "team/app:1")).unwrap();
+    assert_eq!((tree.descriptor.digest, tree.children.len(), tree.images().len()), (digest, 3, 2));
+    let pushed = client().push_tree(&tree, &name(&other, "copy/app:2")).unwrap();
+    // Six blobs of two images, one of them the same, and two of the attestation.
+    assert_eq!((pushed.reference.digest(), pushed.sent, pushed.present), (Some(digest), 7, 1));
+    assert_eq!(other.manifest("copy/app", "2"), one.manifest("team/app", "1"));
+    for target in ["linux/amd64", "linux/arm64"] {
+        client().pull(&name(&other, "copy/app:2"), &target.parse().unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn index_in_the_same_registry_is_copied_without_bytes() {
+    let registry = Registry::new();
+    put_index(&registry, "team/app");
+    let tree = client().tree(&name(&registry, "team/app:1")).unwrap();
+    let pushed = client().push_tree(&tree, &name(&registry, "copy/app:1")).unwrap();
+    assert_eq!((pushed.sent, pushed.mounted), (0, 7));
+}
+
+#[test]
+fn referrers_go_along_whoever_lists_them() {
+    for (from_lists, to_lists) in [(true, true), (true, false), (false, true), (false, false)] {
+        let (one, other) = (Registry::new(), Registry::new());
+        let digest = put_index(&one, "app");
+        let artifact = put_artifact(&one, "app", Some(digest));
+        if !from_lists {
+            one.keep_no_referrers();
+            let list = Index::new(vec![Descriptor::of(media_type::OCI_MANIFEST, &artifact)]).encode();
+            one.put_manifest("app", &format!("sha256-{}", digest.hex()), media_type::OCI_INDEX, &list);
+        }
+        if !to_lists {
+            other.keep_no_referrers();
+        }
+        let (from, to) = (name(&one, "app:1"), name(&other, "app:1"));
+        let referrers = client().referrers(&from, &digest).unwrap();
+        assert_eq!(referrers.len(), 1, "{from_lists} {to_lists}");
+        client().push_tree(&client().tree(&from).unwrap(), &to).unwrap();
+        // Twice: a list must not name it twice.
+        for _ in 0..2 {
+            client().push_referrers(&referrers, &to, &digest).unwrap();
+        }
+        let found = client().referrers(&to, &digest).unwrap();
+        assert_eq!(found.iter().map(|tree| tree.descriptor.digest).collect::<Vec<_>>(), [Digest::of(&artifact)], "{from_lists} {to_lists}");
+    }
+}
+
+#[test]
+fn indexes_without_end_are_refused() {
+    let registry = Registry::new();
+    let mut entry = Descriptor::of(media_type::OCI_INDEX, b"");
+    for depth in 0..6 {
+        let entries = if depth == 0 { Vec::new() } else { vec![entry] };
+        let index = Index::new(entries).encode();
+        entry = Descriptor::of(media_type::OCI_INDEX, &index);
+        registry.put_manifest("deep", &depth.to_string(), media_type::OCI_INDEX, &index);
+    }
+    assert_eq!(client().tree(&name(&registry, "deep:2")).unwrap().images().len(), 0);
+    let error = client().tree(&name(&registry, "deep:5")).unwrap_err();
+    assert!(matches!(error, RegistryError::Image { .. }), "{error}");
+}
+
+#[test]
+fn image_beside_another_is_sent_in_few_requests() {
+    let (old, new) = (image("linux/amd64", &["base", "app"]), image("linux/amd64", &["next", "app"]));
+    for single_posts in [true, false] {
+        let registry = Registry::new();
+        client().push(&image("linux/amd64", &["next"]), &name(&registry, "runner:next")).unwrap();
+        client().push(&old, &name(&registry, "app:1")).unwrap();
+        let base = client().pull(&name(&registry, "runner:next"), &"linux/amd64".parse().unwrap()).unwrap();
+        let new =
+            new.with_blobs(|layer| if layer.diff_id == DiffId::of("next") { base.layers()[0].blob.clone() } else { layer.blob.clone() });
+        if single_posts {
+            registry.take_single_posts();
+        }
+        registry.forget_requests();
+        let present: BTreeSet<Digest> = old.layers().iter().map(|layer| layer.descriptor.digest).collect();
+        let pushed = client().push_beside(&new, &name(&registry, "app:2"), &present).unwrap();
+        assert_eq!((pushed.sent, pushed.mounted, pushed.present), (1, 1, 1));
+        // The mount, the config, the manifest.
+        assert_eq!(registry.requests().len(), if single_posts { 3 } else { 4 }, "{:?}", registry.request_lines());
+        assert_eq!(client().digest(&name(&registry, "app:2")).unwrap(), Some(new.digest()));
+    }
+}
+
+#[test]
+fn image_beside_one_that_is_gone_is_sent_whole() {
+    let registry = Registry::new();
+    let image = image("linux/amd64", &["base", "app"]);
+    let present = image.layers().iter().map(|layer| layer.descriptor.digest).collect();
+    let pushed = client().push_beside(&image, &name(&registry, "app:1"), &present).unwrap();
+    assert_eq!(pushed.sent + pushed.present, 3);
+    assert_eq!(client().digest(&name(&registry, "app:1")).unwrap(), Some(image.digest()));
+}
