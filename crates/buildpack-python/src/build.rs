@@ -161,7 +161,7 @@ impl LazyPython<'_> {
 }
 
 fn facts(request: &BuildRequest, class: String, record: &Record) -> Facts {
-    let artifact = launch_folder(&request.variables, &request.application).join(format!("{}.py", request.settings.function_name));
+    let artifact = launch_folder(&request.variables, &request.application).join(artifact_name(request, &class));
     Facts {
         class_name: Some(class),
         arch: record.arch.clone(),
@@ -170,6 +170,13 @@ fn facts(request: &BuildRequest, class: String, record: &Record) -> Facts {
         libc_version: record.libc_version.clone(),
         ..Facts::new(Language::Python, artifact.to_string_lossy())
     }
+}
+
+/// A package of one module is the module; else it is the file that images have.
+fn artifact_name(request: &BuildRequest, class: &str) -> String {
+    let module = format!("{}.py", class.split('.').next().unwrap_or(class));
+    let is_whole = request.settings.is_package && request.application.join(&module).is_file();
+    if is_whole { module } else { format!("{}.py", request.settings.function_name) }
 }
 
 #[cfg(test)]

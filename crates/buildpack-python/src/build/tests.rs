@@ -262,6 +262,15 @@ fn build_for_a_package_leaves_what_it_is_made_of() {
 }
 
 #[test]
+fn build_for_a_package_of_one_module_names_it() {
+    let mut build = Build::new(&[("exclaim.py", FUNCTION)]);
+    build.set("BP_FUNCTION_PACKAGE", "true");
+    let built = build.run().unwrap();
+    assert_eq!(build.left(), ["exclaim.py"]);
+    assert!(built.facts.artifact.ends_with("/exclaim.py"), "{}", built.facts.artifact);
+}
+
+#[test]
 fn build_warns_of_modules_that_the_instance_has() {
     let mut build = Build::new(&[("exclaim.py", FUNCTION), ("util.py", "")]);
     build.run().unwrap();

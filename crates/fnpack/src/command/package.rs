@@ -22,6 +22,11 @@ pub(super) fn run(arguments: &PackageArguments, session: &Session<'_>) -> Result
     }
     let base = base(&path);
     let wanted = Wanted { format: arguments.format.map(Format::from), output: output(arguments.output.clone(), &base) };
+    if let Output::Folder { folder, .. } = &wanted.output
+        && !folder.as_os_str().is_empty()
+    {
+        fs_err::create_dir_all(folder).map_err(|error| CommandError::new(Class::Usage, error))?;
+    }
     let (options, _folders) = source::options(&arguments.from, cache_name(&base)?, session)?;
     let made = pipeline::package(&session.bench, options, &wanted)?.package;
     session.ui.progress_done();

@@ -144,7 +144,7 @@ fn java_mistakes_are_told_with_the_fix() {
             1,
             &["hint: a repository's host is not known here: is there a network in the build"],
         ),
-        mistake(&[("pom.xml", &pom)], &[], 1, &["no buildpack accepted", "fnpack/java", "declined: looked for"]),
+        mistake(&[("pom.xml", &pom)], &[], 1, &["no buildpack accepted", "fnpack/java", "declined: found pom.xml, but no source of Java"]),
     ];
     let mistakes = mistakes.map(|mistake| Mistake { arguments: [&mistake.arguments[..], &QUICK].concat(), ..mistake });
     try_all(&JAVA, &environment, &[("pom.xml", &pom)], &mistakes);
