@@ -265,9 +265,9 @@ fn build_for_a_package_leaves_what_it_is_made_of() {
 fn build_for_a_package_of_one_module_names_it() {
     let mut build = Build::new(&[("exclaim.py", FUNCTION)]);
     build.set("BP_FUNCTION_PACKAGE", "true");
-    let built = build.run().unwrap();
+    let artifact = build.run().unwrap().facts.artifact;
     assert_eq!(build.left(), ["exclaim.py"]);
-    assert!(built.facts.artifact.ends_with("/exclaim.py"), "{}", built.facts.artifact);
+    assert!(artifact.ends_with("/exclaim.py"), "{artifact}");
 }
 
 #[test]
