@@ -6,7 +6,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct BuildpackArguments {
-    /// Buildpack in place of the builder's order: a folder, an archive, ID[@VERSION] of the builder, an image, or
+    /// Buildpack in place of the builder's order: a folder, an archive, `ID[@VERSION]` of the builder, an image, or
     /// `from=builder` for all of the builder's
     #[arg(short = 'b', long = "buildpack", value_name = "BUILDPACK", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
