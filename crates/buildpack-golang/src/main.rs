@@ -29,18 +29,11 @@ use libcnb::generic::GenericMetadata;
 use build::{BuildRequest, LayerFolders, Record};
 use build_constraint::BuildTags;
 use error::GolangError;
-use fnpack_buildpack::{FunctionPlatform, cache_layer, explained, launch_folder, result_layer, say, say_error};
+use fnpack_buildpack::{FunctionPlatform, cache_layer, launch_folder, result_layer, say, say_failure, start};
 use settings::Settings;
 
 fn main() -> ExitCode {
-    match fnpack_buildpack::run_again_with_defaults() {
-        Ok(()) => run(),
-        Err(error) => {
-            say_error(&format!("start the buildpack again with its target variables: {error}"));
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+    start(run)
 }
 
 fn run() {
@@ -93,10 +86,7 @@ impl Buildpack for GolangBuildpack {
     }
 
     fn on_error(&self, error: libcnb::Error<GolangError>) {
-        match error {
-            libcnb::Error::BuildpackError(error) => say_error(&explained(&error, error.hint().as_deref())),
-            other => say_error(&other.to_string()),
-        }
+        say_failure(error, GolangError::hint);
     }
 }
 

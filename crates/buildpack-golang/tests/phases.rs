@@ -1,13 +1,8 @@
 //! The program as a lifecycle calls it: links named `detect` and `build`, folders, variables, exit codes.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+use testkit::buildpack::{Lifecycle, Program, names, text};
 
-use std::io::Write;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-
-const BUILDPACK: &str = "api = \"0.10\"\n[buildpack]\nid = \"fnpack/golang\"\nversion = \"1.2.3\"\n";
+const PROGRAM: Program = Program { path: env!("CARGO_BIN_EXE_buildpack-golang"), id: "fnpack/golang", search_path: "/usr/bin:/bin" };
 
 const FUNCTION: &str = "package main\nimport \"github.com/apache/pulsar/pulsar-function-go/pf\"\nfunc main() { pf.Start(f) }\n";
 
@@ -19,81 +14,6 @@ case "$1" in
 esac
 "#;
 
-struct Lifecycle {
-    folder: tempfile::TempDir,
-}
-
-impl Lifecycle {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let lifecycle = Self { folder: tempfile::tempdir().unwrap() };
-        for phase in ["detect", "build"] {
-            fs_err::create_dir_all(lifecycle.at("buildpack/bin")).unwrap();
-            symlink(env!("CARGO_BIN_EXE_buildpack-golang"), lifecycle.at("buildpack/bin").join(phase)).unwrap();
-        }
-        for folder in ["app", "layers", "platform/env"] {
-            fs_err::create_dir_all(lifecycle.at(folder)).unwrap();
-        }
-        lifecycle.write("buildpack/buildpack.toml", BUILDPACK);
-        lifecycle.write("plan.toml", "");
-        for (path, text) in files {
-            lifecycle.write(&format!("app/{path}"), text);
-        }
-        lifecycle
-    }
-
-    fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        fs_err::create_dir_all(self.at(path).parent().unwrap()).unwrap();
-        fs_err::write(self.at(path), text).unwrap();
-    }
-
-    /// Written by another program: were it open for writing here, a fork in another test's thread could keep it
-    /// busy when it is to be run.
-    fn install_go(&self) {
-        let mut install = Command::new("install");
-        let mut install = install.args(["-D", "-m", "755", "/dev/stdin"]).arg(self.at("bin/go")).stdin(Stdio::piped()).spawn().unwrap();
-        install.stdin.take().unwrap().write_all(FAKE_GO.as_bytes()).unwrap();
-        assert!(install.wait().unwrap().success());
-    }
-
-    /// With no more variables than the spec promises, so that those of the target are filled in.
-    fn run(&self, phase: &str, folders: &[&str]) -> Output {
-        Command::new(self.at("buildpack/bin").join(phase))
-            .args(folders.iter().map(|folder| self.at(folder)))
-            .current_dir(self.at("app"))
-            .env_clear()
-            .env("PATH", format!("{}:/usr/bin:/bin", self.at("bin").display()))
-            .env("CNB_BUILDPACK_DIR", self.at("buildpack"))
-            .output()
-            .unwrap()
-    }
-
-    fn detect(&self) -> Output {
-        self.run("detect", &["platform", "plan.toml"])
-    }
-
-    fn build(&self) -> Output {
-        self.run("build", &["layers", "platform", "plan.toml"])
-    }
-
-    fn toml(&self, path: &str) -> toml::Table {
-        fs_err::read_to_string(self.at(path)).unwrap().parse().unwrap()
-    }
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
 #[test]
 fn detect_says_what_it_looked_for() {
     let module = ("go.mod", "module x\n");
@@ -102,14 +22,14 @@ fn detect_says_what_it_looked_for() {
         (&[("go.mo", ""), ("main.go", FUNCTION)], 100, "looked for go.mod: not found (found go.mo)\n"),
         (&[], 100, "looked for go.mod: not found\n"),
     ] {
-        let output = Lifecycle::new(files).detect();
+        let output = Lifecycle::new(PROGRAM, files).detect();
         assert_eq!((output.status.code(), text(&output.stdout), text(&output.stderr)), (Some(code), said, ""), "{files:?}");
     }
 }
 
 #[test]
 fn detect_refuses_wrong_settings() {
-    let lifecycle = Lifecycle::new(&[]);
+    let lifecycle = Lifecycle::new(PROGRAM, &[]);
     lifecycle.write("platform/env/BP_GO_TARGETS", "../other");
     let output = lifecycle.detect();
     let said = "ERROR: settings of the build: BP_GO_TARGETS is `../other`, which is not a folder inside the source folder\n";
@@ -118,8 +38,8 @@ fn detect_refuses_wrong_settings() {
 
 #[test]
 fn build_records_the_function() {
-    let lifecycle = Lifecycle::new(&[("go.mod", "module x\n"), ("main.go", FUNCTION), (".git/config", "")]);
-    lifecycle.install_go();
+    let lifecycle = Lifecycle::new(PROGRAM, &[("go.mod", "module x\n"), ("main.go", FUNCTION), (".git/config", "")]);
+    lifecycle.install("go", FAKE_GO);
     lifecycle.write("platform/env/GOPROXY", "file:///goproxy\n");
     lifecycle.write("platform/env/BP_FUNCTION_NAME", "orders");
     let output = lifecycle.build();
@@ -151,16 +71,14 @@ fn build_records_the_function() {
         ]
     );
     for layer in ["toolchain", "modules", "build-cache", "function"] {
-        let types = &lifecycle.toml(&format!("layers/{layer}.toml"))["types"];
-        let kinds = ["launch", "build", "cache"].map(|kind| types.get(kind).and_then(toml::Value::as_bool).unwrap_or_default());
-        assert_eq!(kinds, [false, false, true], "{layer}");
+        assert_eq!(lifecycle.layer_types(layer), [false, false, true], "{layer}");
     }
 }
 
 #[test]
 fn build_again_takes_the_binary_from_the_restored_layer() {
-    let lifecycle = Lifecycle::new(&[("go.mod", "module x\n"), ("main.go", FUNCTION)]);
-    lifecycle.install_go();
+    let lifecycle = Lifecycle::new(PROGRAM, &[("go.mod", "module x\n"), ("main.go", FUNCTION)]);
+    lifecycle.install("go", FAKE_GO);
     assert!(lifecycle.build().status.success());
     fs_err::remove_file(lifecycle.at("app/function")).unwrap();
     lifecycle.write("app/go.mod", "module x\n");
@@ -168,7 +86,7 @@ fn build_again_takes_the_binary_from_the_restored_layer() {
     // A restorer leaves out the types.
     let mut restored = lifecycle.toml("layers/function.toml");
     restored.remove("types");
-    lifecycle.write("layers/function.toml", &restored.to_string());
+    lifecycle.write("layers/function.toml", restored.to_string());
     let output = lifecycle.build();
     assert!(output.status.success(), "{output:?}");
     assert!(text(&output.stdout).ends_with("nothing has changed since the last build: taking its binary\n"), "{output:?}");
@@ -178,7 +96,7 @@ fn build_again_takes_the_binary_from_the_restored_layer() {
 
 #[test]
 fn build_failure_leaves_the_source() {
-    let lifecycle = Lifecycle::new(&[("go.mod", "module x\n"), ("main.go", FUNCTION)]);
+    let lifecycle = Lifecycle::new(PROGRAM, &[("go.mod", "module x\n"), ("main.go", FUNCTION)]);
     let output = lifecycle.build();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&output.stderr), "ERROR: there is no `go` in the PATH of the build\nhint: use a build image with Go 1.21 or newer\n");

@@ -30,7 +30,7 @@ use libcnb::data::{layer_name, process_type};
 use libcnb::detect::{DetectContext, DetectResult, DetectResultBuilder};
 use libcnb::generic::GenericMetadata;
 
-use fnpack_buildpack::{FunctionPlatform, cache_layer, explained, labels, launch_folder, result_layer, say, say_error};
+use fnpack_buildpack::{FunctionPlatform, cache_layer, labels, launch_folder, result_layer, say, say_failure, start};
 
 use build::{BuildRequest, LIBRARY_FOLDER, LayerFolders, Record};
 use error::JavaError;
@@ -40,14 +40,7 @@ use maven::MavenFiles;
 use settings::Settings;
 
 fn main() -> ExitCode {
-    match fnpack_buildpack::run_again_with_defaults() {
-        Ok(()) => run(),
-        Err(error) => {
-            say_error(&format!("start the buildpack again with its target variables: {error}"));
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+    start(run)
 }
 
 fn run() {
@@ -95,10 +88,7 @@ impl Buildpack for JavaBuildpack {
     }
 
     fn on_error(&self, error: libcnb::Error<JavaError>) {
-        match error {
-            libcnb::Error::BuildpackError(error) => say_error(&explained(&error, error.hint().as_deref())),
-            other => say_error(&other.to_string()),
-        }
+        say_failure(error, JavaError::hint);
     }
 }
 

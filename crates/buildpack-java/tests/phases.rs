@@ -2,102 +2,27 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
-use std::io::Write;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
+use testkit::buildpack::{Lifecycle, Program, names, text};
 use testkit::java::{ClassSource, jar};
 
-const BUILDPACK: &str = "api = \"0.10\"\n[buildpack]\nid = \"fnpack/java\"\nversion = \"1.2.3\"\n";
+const PROGRAM: Program = Program { path: env!("CARGO_BIN_EXE_buildpack-java"), id: "fnpack/java", search_path: "/bin" };
 
 const POM: (&str, &str) = ("pom.xml", "<project><release>17</release></project>");
 const SOURCE: (&str, &str) = ("src/main/java/F.java", "import org.apache.pulsar.functions.api.Function;");
 
 const FAKE_MAVEN: &str = "#!/bin/sh\ncp -r \"$(dirname \"$0\")/../results\" target\necho \"profile is $PROFILE\"\n";
 
-struct Lifecycle {
-    folder: tempfile::TempDir,
-}
-
-impl Lifecycle {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let lifecycle = Self { folder: tempfile::tempdir().unwrap() };
-        for phase in ["detect", "build"] {
-            fs_err::create_dir_all(lifecycle.at("buildpack/bin")).unwrap();
-            symlink(env!("CARGO_BIN_EXE_buildpack-java"), lifecycle.at("buildpack/bin").join(phase)).unwrap();
-        }
-        for folder in ["app", "layers", "platform/env"] {
-            fs_err::create_dir_all(lifecycle.at(folder)).unwrap();
-        }
-        lifecycle.write("buildpack/buildpack.toml", BUILDPACK.as_bytes());
-        lifecycle.write("plan.toml", b"");
-        lifecycle.write_sources(files);
-        lifecycle
-    }
-
-    fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    fn write(&self, path: &str, bytes: &[u8]) {
-        fs_err::create_dir_all(self.at(path).parent().unwrap()).unwrap();
-        fs_err::write(self.at(path), bytes).unwrap();
-    }
-
-    fn write_sources(&self, files: &[(&str, &str)]) {
-        for (path, text) in files {
-            self.write(&format!("app/{path}"), text.as_bytes());
-        }
-    }
-
-    /// A JDK and Maven, that is written by another program: were it open for writing here, a fork in another test's
-    /// thread could keep it busy when it is to be run.
-    fn install_tools(&self) {
-        let mut install = Command::new("install");
-        let mut install = install.args(["-D", "-m", "755", "/dev/stdin"]).arg(self.at("bin/mvn")).stdin(Stdio::piped()).spawn().unwrap();
-        install.stdin.take().unwrap().write_all(FAKE_MAVEN.as_bytes()).unwrap();
-        assert!(install.wait().unwrap().success());
-        self.write("jdk/bin/javac", b"");
-        self.write("jdk/release", b"JAVA_VERSION=\"17.0.1\"\n");
-        symlink(self.at("jdk/bin/javac"), self.at("bin/javac")).unwrap();
-        self.write("results/f.jar", &jar(&[ClassSource::function("x/F").entry()]));
-        self.write("results/dependency/org.lib.lib-1.jar", &jar(&[ClassSource::new("lib/L").entry()]));
-    }
-
-    /// With no more variables than the spec promises, so that those of the target are filled in.
-    fn run(&self, phase: &str, folders: &[&str]) -> Output {
-        Command::new(self.at("buildpack/bin").join(phase))
-            .args(folders.iter().map(|folder| self.at(folder)))
-            .current_dir(self.at("app"))
-            .env_clear()
-            .env("PATH", format!("{}:/bin", self.at("bin").display()))
-            .env("CNB_BUILDPACK_DIR", self.at("buildpack"))
-            .output()
-            .unwrap()
-    }
-
-    fn detect(&self) -> Output {
-        self.run("detect", &["platform", "plan.toml"])
-    }
-
-    fn build(&self) -> Output {
-        self.run("build", &["layers", "platform", "plan.toml"])
-    }
-
-    fn toml(&self, path: &str) -> toml::Table {
-        fs_err::read_to_string(self.at(path)).unwrap().parse().unwrap()
-    }
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
+/// A JDK and Maven.
+fn install_tools(lifecycle: &Lifecycle) {
+    lifecycle.install("mvn", FAKE_MAVEN);
+    lifecycle.write("jdk/bin/javac", "");
+    lifecycle.write("jdk/release", "JAVA_VERSION=\"17.0.1\"\n");
+    symlink(lifecycle.at("jdk/bin/javac"), lifecycle.at("bin/javac")).unwrap();
+    lifecycle.write("results/f.jar", jar(&[ClassSource::function("x/F").entry()]));
+    lifecycle.write("results/dependency/org.lib.lib-1.jar", jar(&[ClassSource::new("lib/L").entry()]));
 }
 
 #[test]
@@ -107,14 +32,14 @@ fn detect_says_what_it_looked_for() {
         (&[("Pom.xml", ""), SOURCE], 100, "looked for pom.xml or build.gradle: not found (found Pom.xml)\n"),
         (&[], 100, "looked for pom.xml or build.gradle: not found\n"),
     ] {
-        let output = Lifecycle::new(files).detect();
+        let output = Lifecycle::new(PROGRAM, files).detect();
         assert_eq!((output.status.code(), text(&output.stdout), text(&output.stderr)), (Some(code), said, ""), "{files:?}");
     }
 }
 
 #[test]
 fn detect_refuses_wrong_settings() {
-    let lifecycle = Lifecycle::new(&[]);
+    let lifecycle = Lifecycle::new(PROGRAM, &[]);
     lifecycle.write("platform/env/BP_RUNNER_JAVA", b"newest");
     let output = lifecycle.detect();
     let said = "ERROR: settings of the build: BP_RUNNER_JAVA is `newest`, which is not a Java feature release such as `17`\n";
@@ -123,8 +48,8 @@ fn detect_refuses_wrong_settings() {
 
 #[test]
 fn build_records_the_function() {
-    let lifecycle = Lifecycle::new(&[POM, SOURCE, (".git/config", "")]);
-    lifecycle.install_tools();
+    let lifecycle = Lifecycle::new(PROGRAM, &[POM, SOURCE, (".git/config", "")]);
+    install_tools(&lifecycle);
     lifecycle.write("platform/env/PROFILE", b"fast\n");
     lifecycle.write("platform/env/BP_FUNCTION_NAME", b"orders");
     lifecycle.write("platform/env/BP_LAUNCH_APP_DIR", b"/pulsar/function");
@@ -151,16 +76,14 @@ fn build_records_the_function() {
     ];
     assert_eq!(labels, expected);
     for layer in ["repository", "function"] {
-        let types = &lifecycle.toml(&format!("layers/{layer}.toml"))["types"];
-        let kinds = ["launch", "build", "cache"].map(|kind| types.get(kind).and_then(toml::Value::as_bool).unwrap_or_default());
-        assert_eq!(kinds, [false, false, true], "{layer}");
+        assert_eq!(lifecycle.layer_types(layer), [false, false, true], "{layer}");
     }
 }
 
 #[test]
 fn build_tells_who_starts_the_image_what_it_holds() {
-    let lifecycle = Lifecycle::new(&[POM, SOURCE]);
-    lifecycle.install_tools();
+    let lifecycle = Lifecycle::new(PROGRAM, &[POM, SOURCE]);
+    install_tools(&lifecycle);
     assert!(lifecycle.build().status.success());
     let launch = lifecycle.toml("layers/launch.toml");
     let command: Vec<&str> = launch["processes"][0]["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
@@ -171,8 +94,8 @@ fn build_tells_who_starts_the_image_what_it_holds() {
 
 #[test]
 fn build_again_takes_the_jar_from_the_restored_layer() {
-    let lifecycle = Lifecycle::new(&[POM, SOURCE]);
-    lifecycle.install_tools();
+    let lifecycle = Lifecycle::new(PROGRAM, &[POM, SOURCE]);
+    install_tools(&lifecycle);
     assert!(lifecycle.build().status.success());
     fs_err::remove_dir_all(lifecycle.at("app")).unwrap();
     lifecycle.write_sources(&[POM, SOURCE]);
@@ -188,7 +111,7 @@ fn build_again_takes_the_jar_from_the_restored_layer() {
 
 #[test]
 fn build_failure_leaves_the_source() {
-    let lifecycle = Lifecycle::new(&[POM, SOURCE]);
+    let lifecycle = Lifecycle::new(PROGRAM, &[POM, SOURCE]);
     let output = lifecycle.run("build", &["layers", "platform", "plan.toml"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).starts_with("ERROR: "), "{output:?}");

@@ -18,7 +18,7 @@ mod uv;
 
 use std::process::ExitCode;
 
-use fnpack_buildpack::{FunctionPlatform, cache_layer, explained, labels, result_layer, say, say_error};
+use fnpack_buildpack::{FunctionPlatform, cache_layer, labels, result_layer, say, say_failure, start};
 use libcnb::Buildpack;
 use libcnb::build::{BuildContext, BuildResult, BuildResultBuilder};
 use libcnb::data::launch::{Launch, LaunchBuilder, ProcessBuilder, Slice};
@@ -36,14 +36,7 @@ use settings::Settings;
 const INSTANCE: [&str; 2] = ["python", "/pulsar/instances/python-instance/python_instance_main.py"];
 
 fn main() -> ExitCode {
-    match fnpack_buildpack::run_again_with_defaults() {
-        Ok(()) => run(),
-        Err(error) => {
-            say_error(&format!("start the buildpack again with its target variables: {error}"));
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+    start(run)
 }
 
 fn run() {
@@ -92,10 +85,7 @@ impl Buildpack for PythonBuildpack {
     }
 
     fn on_error(&self, error: libcnb::Error<PythonError>) {
-        match error {
-            libcnb::Error::BuildpackError(error) => say_error(&explained(&error, error.hint().as_deref())),
-            other => say_error(&other.to_string()),
-        }
+        say_failure(error, PythonError::hint);
     }
 }
 

@@ -1,75 +1,12 @@
 //! The program as a lifecycle calls it: links named `detect` and `build`, folders, variables, exit codes.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+use testkit::buildpack::{Lifecycle, Program, names, text};
 
-use std::os::unix::fs::symlink;
-use std::path::PathBuf;
-use std::process::{Command, Output};
-
-const BUILDPACK: &str = "api = \"0.10\"\n[buildpack]\nid = \"fnpack/python\"\nversion = \"1.2.3\"\n";
+const PROGRAM: Program = Program { path: env!("CARGO_BIN_EXE_buildpack-python"), id: "fnpack/python", search_path: "/nowhere" };
 
 const FUNCTION: &str = "from pulsar import Function\nclass A(Function):\n    def process(self, input, context): return input\n";
 
 const LOOKED: &str = "looked for a Python function, a class with process(self, input, context) or a module with process(input): not found";
-
-struct Lifecycle {
-    folder: tempfile::TempDir,
-}
-
-impl Lifecycle {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let lifecycle = Self { folder: tempfile::tempdir().unwrap() };
-        for folder in ["app", "layers", "platform/env", "buildpack/bin"] {
-            fs_err::create_dir_all(lifecycle.at(folder)).unwrap();
-        }
-        for phase in ["detect", "build"] {
-            symlink(env!("CARGO_BIN_EXE_buildpack-python"), lifecycle.at("buildpack/bin").join(phase)).unwrap();
-        }
-        lifecycle.write("buildpack/buildpack.toml", BUILDPACK);
-        lifecycle.write("plan.toml", "");
-        for (path, text) in files {
-            lifecycle.write(&format!("app/{path}"), text);
-        }
-        lifecycle
-    }
-
-    fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        fs_err::create_dir_all(self.at(path).parent().unwrap()).unwrap();
-        fs_err::write(self.at(path), text).unwrap();
-    }
-
-    /// With no more variables than the spec promises, and no Python.
-    fn run(&self, phase: &str, folders: &[&str]) -> Output {
-        Command::new(self.at("buildpack/bin").join(phase))
-            .args(folders.iter().map(|folder| self.at(folder)))
-            .current_dir(self.at("app"))
-            .env_clear()
-            .env("PATH", "/nowhere")
-            .env("CNB_BUILDPACK_DIR", self.at("buildpack"))
-            .output()
-            .unwrap()
-    }
-
-    fn detect(&self) -> Output {
-        self.run("detect", &["platform", "plan.toml"])
-    }
-
-    fn build(&self) -> Output {
-        self.run("build", &["layers", "platform", "plan.toml"])
-    }
-
-    fn launch(&self) -> toml::Table {
-        fs_err::read_to_string(self.at("layers/launch.toml")).unwrap().parse().unwrap()
-    }
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
 
 #[test]
 fn detect_says_what_it_looked_for() {
@@ -90,7 +27,7 @@ fn detect_says_what_it_looked_for() {
         ("a Go module with a script", &[("go.mod", ""), ("tool.py", "print('hello')\n")], 100, " (in 1 Python file)"),
         ("syntax error", &[("a.py", "// process\n")], 100, " (a.py:1:1: not Python)"),
     ] {
-        let output = Lifecycle::new(files).detect();
+        let output = Lifecycle::new(PROGRAM, files).detect();
         let said = if code == 0 { String::new() } else { format!("{LOOKED}{said}\n") };
         assert_eq!((output.status.code(), text(&output.stdout), text(&output.stderr)), (Some(code), said.as_str(), ""), "{name}");
     }
@@ -103,7 +40,7 @@ fn detect_goes_by_the_class_that_is_named() {
         ("org.example.Orders", 100, "there is no `org.example.Orders` (found a.A)\n"),
         ("a.handle", 100, "a.py:4: `a.handle` is a function, and Pulsar calls a class, or a bare module with process(input)\n"),
     ] {
-        let lifecycle = Lifecycle::new(&[("a.py", &format!("{FUNCTION}def handle(input): pass\n"))]);
+        let lifecycle = Lifecycle::new(PROGRAM, &[("a.py", &format!("{FUNCTION}def handle(input): pass\n"))]);
         lifecycle.write("platform/env/BP_FUNCTION_CLASS", class);
         let output = lifecycle.detect();
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(code), said), "{class}");
@@ -112,7 +49,7 @@ fn detect_goes_by_the_class_that_is_named() {
 
 #[test]
 fn detect_refuses_wrong_settings() {
-    let lifecycle = Lifecycle::new(&[]);
+    let lifecycle = Lifecycle::new(PROGRAM, &[]);
     lifecycle.write("platform/env/BP_RUNNER_PYTHON", "snake");
     let output = lifecycle.detect();
     let said = "ERROR: settings of the build: BP_RUNNER_PYTHON is `snake`, which is not a Python release such as `3.13`\n";
@@ -121,31 +58,27 @@ fn detect_refuses_wrong_settings() {
 
 #[test]
 fn build_records_the_function() {
-    let lifecycle = Lifecycle::new(&[("orders.py", FUNCTION), (".git/config", ""), ("README.md", "")]);
+    let lifecycle = Lifecycle::new(PROGRAM, &[("orders.py", FUNCTION), (".git/config", ""), ("README.md", "")]);
     lifecycle.write("platform/env/BP_FUNCTION_NAME", "fn\n");
     lifecycle.write("platform/env/BP_LAUNCH_APP_DIR", "/pulsar/function");
     let output = lifecycle.build();
     assert!(output.status.success(), "{output:?}");
     let said = "function orders.A in orders.py\n`orders.A` was not imported: the build image has no python3\n";
     assert_eq!((text(&output.stdout), text(&output.stderr)), (said, ""));
-    let launch = lifecycle.launch();
+    let launch = lifecycle.toml("layers/launch.toml");
     let labels: Vec<&str> = launch["labels"].as_array().unwrap().iter().map(|label| label["value"].as_str().unwrap()).collect();
     assert_eq!(labels, ["python", "/pulsar/function/fn.py", "orders.A"]);
     assert_eq!(launch["processes"][0]["command"][3].as_str(), Some("/pulsar/function/fn.py"));
     assert_eq!(launch.get("slices"), None);
-    let mut left: Vec<_> = fs_err::read_dir(lifecycle.at("app")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, ["fn.py", "orders.py"]);
+    assert_eq!(names(&lifecycle.at("app")), ["fn.py", "orders.py"]);
     for layer in ["uv-cache", "dependencies"] {
-        let table: toml::Table = fs_err::read_to_string(lifecycle.at(&format!("layers/{layer}.toml"))).unwrap().parse().unwrap();
-        let kinds = ["launch", "build", "cache"].map(|kind| table["types"].get(kind).and_then(toml::Value::as_bool).unwrap_or_default());
-        assert_eq!(kinds, [false, false, true], "{layer}");
+        assert_eq!(lifecycle.layer_types(layer), [false, false, true], "{layer}");
     }
 }
 
 #[test]
 fn build_failure_leaves_the_source() {
-    let lifecycle = Lifecycle::new(&[("a.py", FUNCTION), ("requirements.txt", "six\n")]);
+    let lifecycle = Lifecycle::new(PROGRAM, &[("a.py", FUNCTION), ("requirements.txt", "six\n")]);
     let output = lifecycle.build();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&output.stderr), "ERROR: there is no `python3` in the PATH of the build\nhint: use a build image with Python 3\n");

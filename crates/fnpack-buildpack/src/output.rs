@@ -1,6 +1,7 @@
 //! What a buildpack says, and what the programs say that it runs.
 
 use std::error::Error;
+use std::fmt;
 use std::io::{self, BufRead, Write};
 
 /// How much of a program's words is kept to choose a hint by.
@@ -14,6 +15,14 @@ pub fn say(text: &str) {
 /// Why the build ends.
 pub fn say_error(text: &str) {
     let _ = writeln!(io::stderr(), "ERROR: {text}");
+}
+
+/// Why libcnb ends a phase; `hint` knows what helps against the buildpack's own errors.
+pub fn say_failure<E: Error + fmt::Debug>(error: libcnb::Error<E>, hint: impl FnOnce(&E) -> Option<String>) {
+    match error {
+        libcnb::Error::BuildpackError(error) => say_error(&explained(&error, hint(&error).as_deref())),
+        other => say_error(&other.to_string()),
+    }
 }
 
 /// An error with its causes on one line, and a hint on the next where one is known.

@@ -6,13 +6,25 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, ExitCode};
+
+use crate::say_error;
 
 /// Where a base says which distribution it is.
 const OS_RELEASE: &str = "/etc/os-release";
 
+/// Runs a phase of the buildpack with all target variables set. What libcnb runs ends the process by itself.
+pub fn start(run: fn()) -> ExitCode {
+    if let Err(error) = run_again_with_defaults() {
+        say_error(&format!("start the buildpack again with its target variables: {error}"));
+        return ExitCode::FAILURE;
+    }
+    run();
+    ExitCode::SUCCESS
+}
+
 /// Returns if nothing is missing; otherwise the program starts again, with what is missing set.
-pub fn run_again_with_defaults() -> io::Result<()> {
+fn run_again_with_defaults() -> io::Result<()> {
     let given = |name: &str| std::env::var_os(name).is_some();
     let missing = missing(given, &fs_err::read_to_string(OS_RELEASE).unwrap_or_default());
     let mut arguments = std::env::args_os();

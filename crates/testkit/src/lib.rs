@@ -1,5 +1,6 @@
 //! Test environment of fnpack; never shipped.
 
+pub mod buildpack;
 pub mod golang;
 pub mod java;
 pub mod registry;

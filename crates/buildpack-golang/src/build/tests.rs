@@ -1,5 +1,4 @@
-use std::io::Write;
-use std::process::{Command, Stdio};
+use testkit::buildpack::install;
 
 use super::*;
 
@@ -71,13 +70,8 @@ impl Build {
         fs_err::write(path, text).unwrap();
     }
 
-    /// Written by another program: were it open for writing here, a fork in another test's thread could keep it
-    /// busy when it is to be run.
     fn install_go(&self) {
-        let path = self.folder.path().join("bin/go");
-        let mut install = Command::new("install").args(["-D", "-m", "755", "/dev/stdin"]).arg(path).stdin(Stdio::piped()).spawn().unwrap();
-        install.stdin.take().unwrap().write_all(FAKE_GO.as_bytes()).unwrap();
-        assert!(install.wait().unwrap().success());
+        install(&self.folder.path().join("bin/go"), FAKE_GO);
     }
 
     fn set(&mut self, name: &str, value: &str) {

@@ -1,7 +1,7 @@
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use fnpack_buildpack::explained;
+use testkit::buildpack::install;
 use testkit::java::{ClassSource, jar, jar_of_time};
 
 use super::*;
@@ -73,13 +73,8 @@ impl Build {
         self.write(&format!("results/{path}"), &jar(&entries));
     }
 
-    /// Written by another program: were it open for writing here, a fork in another test's thread could keep it
-    /// busy when it is to be run.
     fn install(&self, path: &str) {
-        let mut install = Command::new("install");
-        let mut install = install.args(["-D", "-m", "755", "/dev/stdin"]).arg(self.at(path)).stdin(Stdio::piped()).spawn().unwrap();
-        install.stdin.take().unwrap().write_all(FAKE_MAVEN.as_bytes()).unwrap();
-        assert!(install.wait().unwrap().success());
+        install(&self.at(path), FAKE_MAVEN);
     }
 
     fn set(&mut self, name: &str, value: &str) {

@@ -1,6 +1,6 @@
 use std::ffi::OsStr;
-use std::io::Write;
-use std::process::{Command, Stdio};
+
+use testkit::buildpack::install;
 
 use super::*;
 
@@ -80,13 +80,8 @@ impl Build {
         fs_err::write(path, text).unwrap();
     }
 
-    /// Written by another program: were it open for writing here, a fork in another test's thread could keep it
-    /// busy when it is to be run.
     fn install(&self, name: &str, script: &str) {
-        let path = self.folder.path().join("bin").join(name);
-        let mut install = Command::new("install").args(["-D", "-m", "755", "/dev/stdin"]).arg(path).stdin(Stdio::piped()).spawn().unwrap();
-        install.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-        assert!(install.wait().unwrap().success());
+        install(&self.folder.path().join("bin").join(name), script);
     }
 
     fn set(&mut self, name: &str, value: &str) {
