@@ -5,18 +5,19 @@
 //! endpoint of its own). It records every request and misbehaves on demand ([`Fault`]). Everything
 //! ends when the value is dropped.
 
+mod http;
 mod routes;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::BufReader;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
+use http::{Answer, Request};
 use sha2::{Digest as _, Sha256};
-
-use crate::http::{Answer, Request};
-use crate::server::{Server, address_of, listener};
 
 /// Who may do what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -169,6 +170,7 @@ struct Contents {
     tokens: HashMap<String, Vec<String>>,
     seen: Vec<Seen>,
     faults: Vec<Fault>,
+    connections: Vec<TcpStream>,
     counter: usize,
     refuse_mounts: bool,
     no_referrers: bool,
@@ -181,6 +183,7 @@ struct State {
     address: SocketAddr,
     access: Access,
     contents: Mutex<Contents>,
+    stopped: AtomicBool,
 }
 
 impl State {
@@ -193,7 +196,7 @@ impl State {
 #[derive(Debug)]
 pub struct Registry {
     state: Arc<State>,
-    _server: Server,
+    acceptor: Option<JoinHandle<()>>,
 }
 
 impl Default for Registry {
@@ -214,11 +217,12 @@ impl Registry {
     ///
     /// If the machine has no free port on loopback.
     pub fn with_access(access: Access) -> Self {
-        let listener = listener();
-        let state = Arc::new(State { address: address_of(&listener), access, contents: Mutex::default() });
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
+        let address = listener.local_addr().expect("the address of a listener");
+        let state = Arc::new(State { address, access, contents: Mutex::default(), stopped: AtomicBool::new(false) });
         let shared = Arc::clone(&state);
-        let server = Server::start(listener, move |stream| serve(stream, &shared));
-        Self { state, _server: server }
+        let acceptor = std::thread::spawn(move || accept(&listener, &shared));
+        Self { state, acceptor: Some(acceptor) }
     }
 
     /// `127.0.0.1:port`, the registry part of image names.
@@ -299,7 +303,43 @@ impl Registry {
     }
 }
 
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.state.stopped.store(true, Ordering::SeqCst);
+        // `accept` only notices when somebody comes.
+        drop(TcpStream::connect(self.state.address));
+        for connection in self.state.lock().connections.drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+        if let Some(acceptor) = self.acceptor.take() {
+            let _ = acceptor.join();
+        }
+    }
+}
+
+fn accept(listener: &TcpListener, state: &Arc<State>) {
+    let mut threads = Vec::new();
+    for stream in listener.incoming() {
+        if state.stopped.load(Ordering::SeqCst) {
+            break;
+        }
+        let Ok(stream) = stream else { continue };
+        if let Ok(clone) = stream.try_clone() {
+            state.lock().connections.push(clone);
+        }
+        let state = Arc::clone(state);
+        threads.push(std::thread::spawn(move || serve(stream, &state)));
+    }
+    for connection in state.lock().connections.drain(..) {
+        let _ = connection.shutdown(Shutdown::Both);
+    }
+    for thread in threads {
+        let _ = thread.join();
+    }
+}
+
 fn serve(stream: TcpStream, state: &State) {
+    let _ = stream.set_nodelay(true);
     let Ok(mut writer) = stream.try_clone() else { return };
     let mut reader = BufReader::new(stream);
     while let Ok(Some(request)) = Request::read(&mut reader) {
@@ -313,6 +353,7 @@ fn serve(stream: TcpStream, state: &State) {
             break;
         }
     }
+    let _ = writer.shutdown(Shutdown::Both);
 }
 
 /// Answers one request; `None` when the connection is to be closed.
