@@ -37,11 +37,6 @@ impl Request {
         form_values(self.target.split_once('?').map_or("", |(_, query)| query), name)
     }
 
-    /// The values of a field of a form sent as body.
-    pub(crate) fn form(&self, name: &str) -> Vec<String> {
-        form_values(&String::from_utf8_lossy(&self.body), name)
-    }
-
     /// Reads the next request of a connection; `None` when the client closed it.
     pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
         let Some(mut request) = Self::read_head(stream)? else { return Ok(None) };

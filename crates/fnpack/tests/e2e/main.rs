@@ -26,6 +26,7 @@ mod looked_for;
 mod mishaps;
 mod proof;
 mod readme;
+mod real_registries;
 mod rebase;
 mod registries;
 mod reproducible;

@@ -49,14 +49,13 @@ fn relay(request: &mut Request, mishap: Option<Mishap>, client: &mut Client<'_>,
         Some(Mishap::ResetBefore) => return Ok(End::Reset),
         Some(Mishap::ResetDuring) => return drop_half(request, client, registry),
         Some(Mishap::Limited(after)) => {
-            let answer = Answer::error(429, "TOOMANYREQUESTS", "too many requests");
-            return refuse(
-                request,
-                after.into_iter().fold(answer, |answer, after| answer.header("Retry-After", after.to_string())),
-                client,
-            );
+            let mut answer = Answer::error(429, "TOOMANYREQUESTS", "too many requests");
+            if let Some(after) = after {
+                answer = answer.header("Retry-After", after.to_string());
+            }
+            return refuse(request, &answer, client);
         }
-        Some(Mishap::Failed(status)) => return refuse(request, Answer::error(status, "UNAVAILABLE", "a fault of the network"), client),
+        Some(Mishap::Failed(status)) => return refuse(request, &Answer::error(status, "UNAVAILABLE", "a fault of the network"), client),
         _ => {}
     }
     request.body = read_body(client.reader, &request.headers, 0)?;
@@ -115,7 +114,7 @@ fn give(mut answer: Answer, mishap: Option<Mishap>, head: bool, client: &mut Cli
 }
 
 /// Answers in place of the registry. What is long and unread is cut off by the end of the connection.
-fn refuse(request: &Request, answer: Answer, client: &mut Client<'_>) -> io::Result<End> {
+fn refuse(request: &Request, answer: &Answer, client: &mut Client<'_>) -> io::Result<End> {
     let short = request.length() <= READ_ANYWAY;
     if short {
         read_body(client.reader, &request.headers, 0)?;
@@ -141,10 +140,13 @@ fn wait_for_the_end(client: &mut Client<'_>, longest: Duration) -> io::Result<En
     Ok(End::Closed)
 }
 
+/// Request line and headers, with the host that the client spoke to: the registry makes its addresses of it.
 fn head_of(request: &Request, length: usize) -> Vec<u8> {
-    let kept = request.headers.iter().filter(|(name, _)| !HOP_BY_HOP.contains(&name.as_str()));
-    let headers: String = kept.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("{} {} HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n", request.method, request.target).into_bytes()
+    let mut text = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
+    for (name, value) in request.headers.iter().filter(|(name, _)| !HOP_BY_HOP.contains(&name.as_str())) {
+        text = format!("{text}{name}: {value}\r\n");
+    }
+    format!("{text}connection: close\r\ncontent-length: {length}\r\n\r\n").into_bytes()
 }
 
 fn flip(bytes: &mut [u8]) {
