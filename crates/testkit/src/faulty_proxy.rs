@@ -9,7 +9,9 @@ mod relay;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 pub use plan::{Mishap, Plan};
 
@@ -29,6 +31,8 @@ pub struct FaultyProxy {
 #[derive(Debug)]
 struct State {
     registry: SocketAddr,
+    /// Requests that the registry may still be at work on.
+    under_way: AtomicUsize,
     turn: Mutex<Turn>,
 }
 
@@ -47,7 +51,11 @@ impl FaultyProxy {
     ///
     /// If the machine has no free port on loopback.
     pub fn before(registry: SocketAddr, plan: Plan) -> Self {
-        let state = Arc::new(State { registry, turn: Mutex::new(Turn { plan, seen: BTreeMap::new(), counts: Counts::new() }) });
+        let state = Arc::new(State {
+            registry,
+            under_way: AtomicUsize::new(0),
+            turn: Mutex::new(Turn { plan, seen: BTreeMap::new(), counts: Counts::new() }),
+        });
         let shared = Arc::clone(&state);
         let server = Server::start(listener(), move |stream| relay::serve(stream, &shared));
         Self { server, state }
@@ -65,6 +73,13 @@ impl FaultyProxy {
         turn.seen.clear();
     }
 
+    /// Waits until the registry has done all that it was asked: a client that has given up does not know when that is.
+    pub fn settle(&self) {
+        while self.state.under_way.load(Ordering::SeqCst) > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// All requests since the start.
     pub fn counts(&self) -> Counts {
         self.state.lock().counts.clone()
@@ -76,7 +91,21 @@ impl FaultyProxy {
     }
 }
 
+/// A request is with the registry as long as this is there.
+struct UnderWay<'a>(&'a State);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl State {
+    fn begin(&self) -> UnderWay<'_> {
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        UnderWay(self)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }

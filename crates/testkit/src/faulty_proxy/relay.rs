@@ -28,7 +28,7 @@ pub(super) fn serve(stream: TcpStream, state: &State) {
     let mut reader = BufReader::new(stream);
     while let Ok(Some(mut request)) = Request::read_head(&mut reader) {
         let mishap = state.mishap_of(&request);
-        match relay(&mut request, mishap, &mut Client { reader: &mut reader, writer: &mut writer }, state.registry) {
+        match relay(&mut request, mishap, &mut Client { reader: &mut reader, writer: &mut writer }, state) {
             Ok(End::Open) => {}
             Ok(End::Reset) => {
                 let _ = rustix::net::sockopt::set_socket_linger(&writer, Some(Duration::ZERO));
@@ -44,10 +44,10 @@ struct Client<'a> {
     writer: &'a mut TcpStream,
 }
 
-fn relay(request: &mut Request, mishap: Option<Mishap>, client: &mut Client<'_>, registry: SocketAddr) -> io::Result<End> {
+fn relay(request: &mut Request, mishap: Option<Mishap>, client: &mut Client<'_>, state: &State) -> io::Result<End> {
     match mishap {
         Some(Mishap::ResetBefore) => return Ok(End::Reset),
-        Some(Mishap::ResetDuring) => return drop_half(request, client, registry),
+        Some(Mishap::ResetDuring) => return drop_half(request, client, state.registry),
         Some(Mishap::Limited(after)) => {
             let mut answer = Answer::error(429, "TOOMANYREQUESTS", "too many requests");
             if let Some(after) = after {
@@ -62,7 +62,14 @@ fn relay(request: &mut Request, mishap: Option<Mishap>, client: &mut Client<'_>,
     if mishap == Some(Mishap::FlippedUpload) {
         flip(&mut request.body);
     }
-    let mut upstream = TcpStream::connect(registry)?;
+    let answer = pass_on(request, state)?;
+    give(answer, mishap, request.method == "HEAD", client)
+}
+
+/// The registry's answer to a request.
+fn pass_on(request: &Request, state: &State) -> io::Result<Answer> {
+    let _under_way = state.begin();
+    let mut upstream = TcpStream::connect(state.registry)?;
     upstream.write_all(&head_of(request, request.body.len()))?;
     upstream.write_all(&request.body)?;
     let head = request.method == "HEAD";
@@ -71,7 +78,7 @@ fn relay(request: &mut Request, mishap: Option<Mishap>, client: &mut Client<'_>,
     answer.headers.retain(|(name, _)| !HOP_BY_HOP.contains(&name.as_str()));
     // That of an answer to a HEAD is the one of the body which is not there.
     answer.headers.extend(length.filter(|_| head));
-    give(answer, mishap, head, client)
+    Ok(answer)
 }
 
 /// Writes an answer with what befalls it.
