@@ -118,7 +118,7 @@ impl State {
         let times = turn.seen.entry(line.clone()).or_default();
         *times += 1;
         let times = *times;
-        let mishap = turn.plan.mishap(&line, times).filter(|mishap| mishap.fits(request));
+        let mishap = turn.plan.mishap(&line, times, |mishap| mishap.fits(request));
         let kind = format!("{} {}", request.method, resource.name());
         *turn.counts.entry(kind).or_default().entry(mishap.map_or("passed", Mishap::name)).or_default() += 1;
         mishap

@@ -65,27 +65,23 @@ impl Plan {
     }
 
     /// So many of a hundred requests meet one of these.
-    ///
-    /// # Panics
-    ///
-    /// If there is none to choose from.
     pub fn seeded(seed: u64, percent: u64, mishaps: &[Mishap]) -> Self {
-        assert!(!mishaps.is_empty(), "a plan needs mishaps");
         Self(Choice::Seeded { seed, percent, mishaps: mishaps.to_vec() })
     }
 
-    /// What a request meets that comes the `times`th time; `line` is `METHOD path`.
-    pub(super) fn mishap(&self, line: &str, times: u64) -> Option<Mishap> {
+    /// What a request meets that comes the `times`th time, of what `fits` it; `line` is `METHOD path`.
+    pub(super) fn mishap(&self, line: &str, times: u64, fits: impl Fn(Mishap) -> bool) -> Option<Mishap> {
         match &self.0 {
             Choice::Calm => None,
             Choice::Always { method, path, mishap } => {
                 let (own, target) = line.split_once(' ')?;
-                (own == *method && target.contains(path)).then_some(*mishap)
+                (own == *method && target.contains(path) && fits(*mishap)).then_some(*mishap)
             }
             Choice::Seeded { seed, percent, mishaps } => {
                 let [roll, choice] = rolls(&format!("{seed} {times} {line}"));
-                let position = usize::try_from(choice % mishaps.len() as u64).ok()?;
-                mishaps.get(position).filter(|_| roll % 100 < *percent).copied()
+                let fitting: Vec<Mishap> = mishaps.iter().copied().filter(|mishap| fits(*mishap)).collect();
+                let position = usize::try_from(choice.checked_rem(fitting.len() as u64)?).ok()?;
+                fitting.get(position).filter(|_| roll % 100 < *percent).copied()
             }
         }
     }

@@ -79,7 +79,7 @@ fn seed_settles_what_happens() {
     let mishaps = [Mishap::ResetBefore, Mishap::Flipped, Mishap::Failed(500)];
     let course = |seed, percent| {
         let plan = Plan::seeded(seed, percent, &mishaps);
-        (1..=1000).map(|times| plan.mishap("GET /v2/a/manifests/1", times)).collect::<Vec<_>>()
+        (1..=1000).map(|times| plan.mishap("GET /v2/a/manifests/1", times, |_| true)).collect::<Vec<_>>()
     };
     assert_eq!(course(1, 20), course(1, 20));
     assert_ne!(course(1, 20), course(2, 20));

@@ -2,9 +2,9 @@
 
 use std::fmt::Debug;
 
-/// Variants of `RegistryError` and `BlobError` that are the network's or the registry's fault.
-const NETWORK: [&str; 9] =
-    ["Broken", "TimedOut", "RateLimited", "Failed", "Rejected", "Protocol", "DigestMismatch", "Truncated", "TooLong"];
+/// Variants of `RegistryError`, `BlobError` and `ImageError` that are the network's or the registry's fault.
+const NETWORK: [&str; 10] =
+    ["Broken", "TimedOut", "RateLimited", "Failed", "Rejected", "Protocol", "DigestMismatch", "Truncated", "TooLong", "ConfigDigest"];
 
 /// The innermost of the names that there are in an error, as errors wrap one another.
 ///

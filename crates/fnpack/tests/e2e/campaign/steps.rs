@@ -214,10 +214,14 @@ impl World {
         let tag = self.tag();
         let copy = Goal::Tag { repository: "copy".to_owned(), tag: tag.clone(), digest: Some(digest.clone()) };
         let to = self.name("copy", &tag);
-        let (goal, line) = match self.dice.roll(4) {
+        let (goal, line) = match self.dice.roll(5) {
             0 => (Goal::Stored { name: name.clone(), digest }, format!("image pull {name}")),
             1 => (copy, format!("image copy --all docker://{name} docker://{to}")),
             2 => (Goal::Nothing, format!("access {name}")),
+            3 => {
+                let goal = Goal::Tag { repository: "copy".to_owned(), tag, digest: None };
+                (goal, format!("rebase {name} --run-image {} --publish --force -t {to}", self.name("runner", "0")))
+            }
             _ => {
                 self.bench().store.put_image(&self.bench().pull(&name, &"linux/amd64".parse().unwrap()).ok()?, Some(&name)).ok()?;
                 (copy, format!("image push {name} {to}"))
