@@ -45,25 +45,32 @@ impl RegistryClient {
     pub(super) fn push_answered(&self, tree: &ManifestTree, reference: &Reference) -> Result<(Pushed, Response), RegistryError> {
         let place = self.0.registries.place_of(reference)?;
         let destination = Destination { client: &self.0, reference: &place };
-        let digest = tree.descriptor.digest;
-        let mut pushed = Pushed::nothing(reference, digest);
-        destination.put_parts(tree, &mut pushed)?;
-        let response = destination.put_document(&destination.manifest_name(&digest), &tree.descriptor.media_type, &tree.bytes)?;
+        let mut pushed = Pushed::nothing(reference, tree.descriptor.digest);
+        let response = destination.put_tree(tree, &destination.manifest_name(&tree.descriptor.digest), &mut pushed)?;
         Ok((pushed, response))
     }
 }
 
 impl Destination<'_> {
-    fn put_parts(&self, tree: &ManifestTree, pushed: &mut Pushed) -> Result<(), RegistryError> {
-        for child in &tree.children {
-            self.put_parts(child, pushed)?;
-            self.put_document(&child.descriptor.digest.to_string(), &child.descriptor.media_type, &child.bytes)?;
-        }
+    /// Puts all that a document names, then itself.
+    fn put_tree(&self, tree: &ManifestTree, name: &str, pushed: &mut Pushed) -> Result<Response, RegistryError> {
+        self.put_children(tree, pushed)?;
         let mut seen = BTreeSet::new();
         let once = tree.blobs.iter().filter(|(descriptor, _)| seen.insert(descriptor.digest));
         let pieces: Vec<Piece<'_>> = once.map(|(descriptor, blob)| Piece { descriptor, blob, origin: blob.repository() }).collect();
         parallel::for_each(&pieces, |piece| self.put_blob(piece))?.into_iter().for_each(|way| pushed.count(way));
-        Ok(())
+        let put = || self.put_document(name, &tree.descriptor.media_type, &tree.bytes);
+        match self.put_over(&pieces, put, pushed) {
+            Err(RegistryError::BlobsUnknown { .. }) if tree.is_index() => {
+                self.put_children(tree, &mut Pushed::nothing(&pushed.reference, tree.descriptor.digest))?;
+                put()
+            }
+            result => result,
+        }
+    }
+
+    fn put_children(&self, tree: &ManifestTree, pushed: &mut Pushed) -> Result<(), RegistryError> {
+        tree.children.iter().try_for_each(|child| self.put_tree(child, &child.descriptor.digest.to_string(), pushed).map(drop))
     }
 }
 

@@ -144,7 +144,7 @@ fn certificates_of_a_host_are_taken_from_its_folder() {
     let certificates = format!("home/.config/containers/certs.d/{}", Encrypted::HOST);
     environment.write(&format!("{certificates}/notes.txt"), "its authority is still to come");
     let error = environment.fnpack(["access", &name]).failure(4);
-    assert!(error.contains("not trusted (issued by `Test Authority`, valid until 20") && error.contains("--registry-ca"), "{error}");
+    assert!(error.contains("not trusted (issued by `Test Authority`, valid from 20") && error.contains("--registry-ca"), "{error}");
     environment.fnpack(["--registry-ca", "server.crt", "access", &name]).success();
     let error = environment.fnpack(["--registry-ca", "registry.yml", "access", &name]).failure(3);
     assert!(error.contains("cannot use the certificates in `registry.yml`"), "{error}");
