@@ -25,13 +25,18 @@ impl RegistryClient {
     }
 
     fn tree_at(&self, reference: &Reference) -> Result<ManifestTree, RegistryError> {
-        let document = self.0.document(reference, &name_of(reference))?;
+        self.tree_named(reference, &name_of(reference))
+    }
+
+    /// What a tag or digest in the repository of a name stands for.
+    pub(super) fn tree_named(&self, reference: &Reference, name: &str) -> Result<ManifestTree, RegistryError> {
+        let document = self.0.document(reference, name)?;
         let media_type = media_type_of(&document.bytes, document.is_index);
         let descriptor = Descriptor::of(&media_type, &document.bytes);
         ManifestTree::of_document(&Repository { client: self, reference }, descriptor, document.bytes)
     }
 
-    /// What a digest in the repository of a name stands for.
+    /// What an entry of an index in the repository of a name stands for.
     pub(super) fn tree_of(&self, reference: &Reference, descriptor: Descriptor) -> Result<ManifestTree, RegistryError> {
         ManifestTree::read(&Repository { client: self, reference }, descriptor)
     }
