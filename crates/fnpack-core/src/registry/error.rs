@@ -365,6 +365,18 @@ pub enum RegistryError {
         /// What came.
         actual: Digest,
     },
+    /// The registry says that it took something else.
+    #[error("`{host}` takes {what} for {actual}, and it is {expected}")]
+    NotWhatWasSent {
+        /// Host and port.
+        host: String,
+        /// `the manifest`, `the config`, `the blob`.
+        what: &'static str,
+        /// What was sent.
+        expected: Digest,
+        /// What it says.
+        actual: Digest,
+    },
     /// The image is for other targets.
     #[error("`{reference}` is not there for {target}, only for {}", available.join(", "))]
     NoTarget {

@@ -46,14 +46,16 @@ pub(super) fn summary(body: &[u8]) -> Summary {
 
 /// One line out of what is not of the specification.
 fn line(body: &[u8]) -> String {
+    html_page(body).unwrap_or_else(|| shortened(&String::from_utf8_lossy(body)))
+}
+
+/// What page it is, if it is one of HTML.
+pub(super) fn html_page(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
-    if is_html(&text) {
-        return match title(&text) {
-            Some(title) => format!("an HTML page, `{}`", shortened(&title)),
-            None => "an HTML page".to_owned(),
-        };
-    }
-    shortened(&text)
+    is_html(&text).then(|| match title(&text) {
+        Some(title) => format!("an HTML page, `{}`", shortened(&title)),
+        None => "an HTML page".to_owned(),
+    })
 }
 
 impl Fault {

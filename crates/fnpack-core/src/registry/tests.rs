@@ -177,7 +177,11 @@ fn documents_that_are_not_what_was_asked_for_are_refused() {
         (Fault::header("GET", "/manifests/", "Docker-Content-Digest", &other), "the manifest of `HOST/app:1` is"),
         (Fault::append("GET", "/manifests/", big.as_bytes()), "the manifest of `HOST/app:1` is longer than 4194304 bytes"),
         (Fault::corrupt("GET", "/blobs/"), "the config of `HOST/app:1` is"),
-        (Fault::status("GET", "/manifests/", 200).with_body("<html>"), "`HOST/app:1` is not an image that can be used"),
+        (
+            Fault::status("GET", "/manifests/", 200).with_body("<html><title>Sign in</title>"),
+            "`HOST` does not answer as a registry does: it sends an HTML page, `Sign in` (GET http://HOST/v2/app/manifests/1)",
+        ),
+        (Fault::status("GET", "/manifests/", 200).with_body("no JSON"), "`HOST/app:1` is not an image that can be used"),
         (Fault::status("GET", "/manifests/", 200).with_body("{}"), "`HOST/app:1` is not an image that can be used"),
         (
             Fault::status("GET", "/manifests/", 404).with_body("nothing"),

@@ -131,9 +131,7 @@ impl Destination<'_> {
     /// Whether a registry took what was sent to it for the same.
     pub(super) fn confirmed(&self, response: &Response, what: &'static str, expected: Digest) -> Result<(), RegistryError> {
         match promised_digest(response) {
-            Some(actual) if actual != expected => {
-                Err(RegistryError::DigestMismatch { what, reference: self.reference.familiar(), expected, actual })
-            }
+            Some(actual) if actual != expected => Err(RegistryError::NotWhatWasSent { host: response.host(), what, expected, actual }),
             _ => Ok(()),
         }
     }

@@ -1,9 +1,11 @@
 //! Registries: the network, logins, what they answer.
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::io;
 
 use fnpack_core::pipeline::ConnectError;
-use fnpack_core::registry::credentials::CredentialsError;
+use fnpack_core::registry::credentials::{CredentialsError, ProgramError};
 use fnpack_core::registry::{CertificateFault, Clock, LoginTrace, Refusal, RegistriesError, RegistryError};
 
 use super::{Advice, Explain};
@@ -54,6 +56,9 @@ impl Explain for RegistryError {
             }
             Self::Protocol { .. } => registry.hint("check host and path: it may be a web page or a login portal"),
             Self::UnsafeTokenService { .. } => registry.hint("have its administrator serve logins by https"),
+            Self::NotWhatWasSent { .. } => {
+                registry.hint("push again; if it stays so, have its administrator look at it: what it took is not what was sent")
+            }
             Self::TooLong { .. } | Self::DigestMismatch { .. } => {
                 registry.hint("have the image pushed anew: this one is damaged or hostile")
             }
@@ -120,11 +125,20 @@ impl Explain for CredentialsError {
             Self::File { .. } => {
                 Advice::new(Machine).hint("make it readable and writable for you, or name another with REGISTRY_AUTH_FILE")
             }
+            Self::Helper { helper, source, .. } if is_absent(&**source) => {
+                configuration.hint(format!("install `docker-credential-{helper}`, or take it out of the file"))
+            }
             Self::Helper { helper, .. } => {
                 configuration.hint(format!("see what `docker-credential-{helper} list` says, or take the helper out of the file"))
             }
         }
     }
+}
+
+/// Whether a helper is not there at all.
+fn is_absent(error: &(dyn Error + 'static)) -> bool {
+    let start = error.downcast_ref::<ProgramError>();
+    matches!(start, Some(ProgramError::Start { source, .. }) if source.kind() == io::ErrorKind::NotFound)
 }
 
 impl Explain for RegistriesError {
