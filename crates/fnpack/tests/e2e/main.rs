@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod bad_input;
+mod bad_line;
 mod bad_source;
 mod broker;
 mod campaign;
@@ -31,6 +32,7 @@ mod readme;
 mod real_registries;
 mod rebase;
 mod registries;
+mod registry_faults;
 mod reproducible;
 mod rootless;
 mod run;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Access, Contents, Manifest, State, digest};
 use crate::http::{Answer, Request};
 
-const DIGEST_HEADER: &str = "Docker-Content-Digest";
+pub(super) const DIGEST_HEADER: &str = "Docker-Content-Digest";
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// What a path below `/v2/` names.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use fnpack_core::digest::Digest;
+use fnpack_core::image::companion::Companion;
 use fnpack_core::image::{Descriptor, Image, ManifestTree};
 use fnpack_core::pipeline::{self, Address, RebaseOptions, Selection};
 use fnpack_core::reference::Reference;
@@ -187,7 +188,7 @@ impl World {
         let action = move |world: &World| {
             let bench = world.bench();
             let client = bench.registry.as_ref().unwrap().client().unwrap();
-            client.push_referrers(&[tree], &name, &subject).map_err(|error| kind_of(&error))
+            client.push_companions(&[Companion { subject, tag: None, tree }], &name).map_err(|error| kind_of(&error))
         };
         Some((goal, Box::new(action)))
     }
