@@ -11,7 +11,7 @@ use super::layers_folder::LayersFolder;
 use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
 use super::site::{LAYERS, Site, with_layers};
-use super::{PipelineError, Volume, Workbench};
+use super::{Destination, PipelineError, Volume, Workbench};
 use crate::check::{self, Finding};
 use crate::executor::Network;
 use crate::image::Image;
@@ -63,6 +63,8 @@ pub struct BuildOptions {
     pub created: Option<i64>,
     /// Whether to forget what earlier builds cached.
     pub clear_cache: bool,
+    /// Where the image is wanted.
+    pub destination: Destination,
 }
 
 /// A finished build.
@@ -98,6 +100,7 @@ pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, Pipe
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
     let exported = finished.flow.export(&finished.context.places.layers, &finished.built)?;
+    bench.complete(&exported.image, &options.name, options.destination)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
     drop(syncing);
     let findings = std::mem::take(&mut finished.findings);
@@ -214,7 +217,8 @@ impl<'a> Flow<'a> {
             // Nothing can be mounted where there is no sandbox.
             (BuilderChoice::Folder(_), Some(run_image)) => bench.runner_facts_without_mounts(&run_image.image),
         };
-        let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
+        let names = (&options.name, options.previous_image.as_ref());
+        let previous = bench.previous_image(names, &options.target, options.destination)?;
         let site = Site::prepare(bench, options, &builder, &runner)?;
         Ok(Self { bench, options, builder, run_image, runner, previous, site })
     }

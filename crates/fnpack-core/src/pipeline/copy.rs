@@ -7,7 +7,7 @@ use crate::archive::{self, ArchiveError, Format, Named, NamedTree, Place, oci_la
 use crate::digest::Digest;
 use crate::image::{Descriptor, Image, ImageError, Index, ManifestTree};
 use crate::reference::Reference;
-use crate::registry::{Pushed, RegistryClient, RegistryError};
+use crate::registry::{Pushed, RegistryError};
 use crate::store::{PutOptions, StoreError};
 use crate::target::Target;
 
@@ -165,30 +165,6 @@ impl Parcel {
 }
 
 impl Workbench<'_> {
-    /// Sends an image of the store under each of its names.
-    pub fn publish(&self, image: &Image, names: &[&Reference]) -> Result<Vec<Pushed>, CopyError> {
-        names.iter().map(|name| self.send(&Parcel::One(image.clone()), name)).collect()
-    }
-
-    /// Asks every registry whether it would take an image under these names, so that no build is lost to one that would not.
-    pub fn prove_push(&self, names: &[&Reference]) -> Result<(), CopyError> {
-        let mut asked: Vec<String> = Vec::new();
-        for name in names {
-            if !asked.contains(&name.name()) {
-                asked.push(name.name());
-                self.client_to_push(name)?.check_push(name).map_err(|source| not_sent(name, source))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn client_to_push(&self, name: &Reference) -> Result<&RegistryClient, FindError> {
-        match &self.registry {
-            Some(registry) => Ok(registry.client()?),
-            None => Err(FindError::OfflinePush { name: name.familiar() }),
-        }
-    }
-
     fn send(&self, parcel: &Parcel, reference: &Reference) -> Result<Pushed, CopyError> {
         let client = self.client_to_push(reference)?;
         let pushed = match parcel {
@@ -215,7 +191,7 @@ impl Workbench<'_> {
         let unusable = |source| CopyError::Unusable { name: reference.familiar(), source };
         let images = parcel.images().map_err(unusable)?;
         for image in &images {
-            self.fetch_missing(image, reference)?;
+            self.fetch_missing(image, &reference.familiar())?;
         }
         match parcel {
             Parcel::All(tree) if tree.is_index() => {
@@ -237,7 +213,7 @@ impl Workbench<'_> {
     }
 }
 
-fn not_sent(name: &Reference, source: RegistryError) -> CopyError {
+pub(super) fn not_sent(name: &Reference, source: RegistryError) -> CopyError {
     CopyError::Registry { name: name.familiar(), source: Box::new(source) }
 }
 

@@ -22,6 +22,7 @@ mod open_builder;
 mod package;
 mod places;
 mod platform;
+mod publish;
 mod rebase;
 mod registry;
 mod report;
@@ -39,13 +40,13 @@ pub use builders::{BuilderParts, create as create_builder};
 pub use buildpacks::ChoiceError;
 pub use copy::{Copied, CopyError, Selection, copy, create_index};
 pub use dockerfile::build as build_dockerfile;
-pub use images::{FindError, PullPolicy};
+pub use images::{Destination, FindError, PullPolicy};
 pub use leaks::LeakError;
 pub use package::{Packaged, package};
 pub use platform::PlatformError;
 pub use rebase::{RebaseOptions, RebasedImage, RebasedInRegistry, RegistryRebaseError, rebase_in_registry};
 pub use registry::{ConnectError, Registry};
-pub use report::{Report, one_line};
+pub use report::{Report, one_line, with_causes};
 pub use surroundings::{Surroundings, Volume};
 
 use crate::image::Image;
@@ -58,7 +59,7 @@ pub struct Workbench<'a> {
     /// Where images are.
     pub store: Store,
     /// Whom to ask for images that are not there; none with `--offline`.
-    pub registry: Option<Registry<'a>>,
+    pub registry: Option<Registry>,
     /// When a registry is asked for an image that has a name.
     pub pull_policy: PullPolicy,
     /// Names that fnpack itself gives to what it makes: no registry is asked for something newer.

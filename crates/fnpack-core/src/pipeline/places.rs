@@ -56,7 +56,8 @@ impl Workbench<'_> {
     pub fn named(&self, address: &Address, target: &Target) -> Result<Reference, FindError> {
         let place = match address {
             Address::Named(reference) => return Ok(reference.clone()),
-            Address::Registry(reference) => return self.pull(reference, target).map(|_| reference.clone()),
+            // Who needs its layers finds it by that name.
+            Address::Registry(reference) => return self.pull_documents(reference, target).map(|_| reference.clone()),
             Address::Archive(place) => place,
         };
         let Named { names, image, .. } = self.in_archive(place, target)?;

@@ -176,10 +176,10 @@ fn send(
             }
             let mut present: BTreeSet<Digest> = BTreeSet::new();
             if name.name() == options.image.name() {
-                present.extend(blobs(old));
+                present.extend(old.blobs());
             }
             if filled.contains(&name.name()) {
-                present.extend(blobs(new));
+                present.extend(new.blobs());
             }
             let under = if index.is_some() { name.pinned(new.digest()) } else { name.without_digest() };
             client.push_beside(new, &under, &present).map_err(failed)?;
@@ -190,8 +190,4 @@ fn send(
         filled.insert(name.name());
     }
     Ok(())
-}
-
-fn blobs(image: &Image) -> impl Iterator<Item = Digest> + '_ {
-    image.manifest().layers.iter().map(|layer| layer.digest).chain([image.manifest().config.digest])
 }

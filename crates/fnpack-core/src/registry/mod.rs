@@ -24,6 +24,7 @@ pub mod credentials;
 mod endpoint;
 mod error;
 mod exchange;
+mod fetch;
 mod host_certificates;
 mod parallel;
 mod peer_certificate;

@@ -4,7 +4,7 @@ use fnpack_core::pipeline::{self, BuildOptions, Made};
 use fnpack_core::reference::Reference;
 use serde::Serialize;
 
-use super::Session;
+use super::{Session, destination};
 use super::{artifact, source};
 use crate::arguments::BuildArguments;
 use crate::error::{Class, CommandError};
@@ -26,6 +26,7 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
             previous_image: arguments.previous_image.clone(),
             app_dir: arguments.workspace.clone(),
             created,
+            destination: destination(arguments.publish),
             ..options
         };
         pipeline::build(&session.bench, &options)?

@@ -11,8 +11,8 @@ use fnpack_core::pipeline::{self, BuilderParts};
 use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
 
-use super::Session;
 use super::table::Table;
+use super::{Session, destination};
 use crate::arguments::OutputForm;
 use crate::embedded;
 use crate::error::CommandError;
@@ -39,6 +39,7 @@ pub(super) fn create(
         modules: None,
         lifecycle: &lifecycle(),
         version: env!("CARGO_PKG_VERSION"),
+        destination: destination(publish),
     };
     let image = pipeline::create_builder(&session.bench, parts, name, &target)?;
     if publish {

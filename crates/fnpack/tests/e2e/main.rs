@@ -25,6 +25,7 @@ mod lifecycle;
 mod looked_for;
 mod mishaps;
 mod proof;
+mod publish;
 mod readme;
 mod rebase;
 mod registries;
