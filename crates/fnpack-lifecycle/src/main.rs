@@ -17,7 +17,6 @@ mod phase;
 mod phases;
 mod session;
 mod site;
-mod unpack;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,7 @@ mod builder_folder;
 mod builders;
 mod buildpacks;
 mod cache;
+mod cache_image;
 mod copies;
 mod copy;
 mod dockerfile;

@@ -43,6 +43,17 @@ impl Workbench<'_> {
         Ok(pushed)
     }
 
+    /// Sends a cache image. Layers that the image of the function has, too, are taken over from there once that is sent.
+    pub fn publish_cache(&self, cache: &Image, name: &Reference, function: Option<(&Image, &Reference)>) -> Result<Pushed, CopyError> {
+        let beside = function.filter(|(_, sent)| sent.registry() == name.registry() && sent.name() != name.name());
+        let repository = |digest: Digest| beside.filter(|(image, _)| image.blobs().any(|blob| blob == digest)).map(|(_, sent)| sent.name());
+        let located = cache.with_blobs(|layer| match repository(layer.descriptor.digest) {
+            Some(repository) => Blob::new(Sent { blob: layer.blob.clone(), repository }),
+            None => layer.blob.clone(),
+        });
+        self.client_to_push(name)?.push(&located, name).map_err(|source| not_sent(name, source))
+    }
+
     pub(super) fn client_to_push(&self, name: &Reference) -> Result<&RegistryClient, FindError> {
         match &self.registry {
             Some(registry) => Ok(registry.client()?),

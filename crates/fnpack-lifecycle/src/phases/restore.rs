@@ -9,7 +9,7 @@ use fnpack_core::lifecycle::context::Place;
 use fnpack_core::lifecycle::exit::ExitCode;
 use fnpack_core::lifecycle::files::group::{self, Group};
 use fnpack_core::lifecycle::label::LifecycleMetadata;
-use fnpack_core::lifecycle::restore::{self, CacheMetadata, Origin, RestoreError, Restored, RestoredLayer};
+use fnpack_core::lifecycle::restore::{self, CacheMetadata, Origin, RestoreError, Restored, RestoredLayer, UnpackError, unpack};
 use fnpack_core::root::RootError;
 
 use super::detect::no_arguments;
@@ -18,7 +18,6 @@ use crate::documents;
 use crate::failure::{Failure, OrFail, Step, with_causes};
 use crate::session::Session;
 use crate::site::place;
-use crate::unpack::{UnpackError, unpack};
 
 const STEP: Step = Step { code: ExitCode::Restore, action: "restore" };
 
@@ -168,7 +167,7 @@ fn bring(
 ) -> Result<(), CachedLayerError> {
     let diff_id = sha.parse().map_err(|_| CachedLayerError::Name)?;
     let archive = cache.layer(&diff_id)?.ok_or(CachedLayerError::Damaged)?;
-    Ok(unpack(archive, layers, &Path::new(folder).join(&layer.name), &session.identity)?)
+    Ok(unpack(archive, layers, &Path::new(folder).join(&layer.name), session.identity.heir())?)
 }
 
 /// The bills of materials of cached layers; a build goes on without them.
@@ -176,7 +175,7 @@ fn bring_sbom(session: &Session<'_>, layers: &Place, cache: &CacheVolume, cached
     let Ok(diff_id) = cached.sbom.sha.parse() else { return };
     let bring = || -> Result<(), CachedLayerError> {
         let archive = cache.layer(&diff_id)?.ok_or(CachedLayerError::Damaged)?;
-        Ok(unpack(archive, layers, Path::new("sbom/cache"), &session.identity)?)
+        Ok(unpack(archive, layers, Path::new("sbom/cache"), session.identity.heir())?)
     };
     if let Err(error) = bring() {
         session.log.warn(&format!("the SBOM of the cache is not restored: {}", with_causes(&error)));

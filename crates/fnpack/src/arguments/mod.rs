@@ -158,6 +158,9 @@ pub(crate) struct BuildArguments {
     /// Send the image to its registry, under each of its names; whether it may is asked before the build
     #[arg(long)]
     pub(crate) publish: bool,
+    /// Image in a registry with what builds cached: brought here where this machine has no cache of NAME, sent after the build
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cache_image: Option<Reference>,
     /// Process type that the image starts
     #[arg(short = 'D', long, value_name = "TYPE")]
     pub(crate) default_process: Option<String>,
@@ -344,6 +347,7 @@ Examples:
   fnpack build my-function examples/go/exclamation
   fnpack build my-function target/orders.jar                # a ready artifact: nothing is started
   fnpack build my-function -B fnpack/golang-builder --run-image stack/go-runner:next
+  fnpack build ghcr.io/acme/my-function:1 --publish --cache-image ghcr.io/acme/my-function:cache
   fnpack build my-function -b from=builder -b ./my-buildpack # a buildpack of your own after the builder's
   fnpack build my-function -e BP_GO_TARGETS=./cmd/orders    # one of several main packages
   fnpack build my-function --volume ./proxy:/goproxy -e GOPROXY=file:///goproxy";

@@ -62,6 +62,7 @@ fn refuse_source_arguments(arguments: &BuildArguments) -> Result<(), CommandErro
         ("--env-file", !from.env_files.is_empty()),
         ("--volume", !from.volumes.is_empty()),
         ("--default-process", arguments.default_process.is_some()),
+        ("--cache-image", arguments.cache_image.is_some()),
     ];
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),

@@ -69,6 +69,7 @@ pub(super) fn options(
         created: None,
         clear_cache: arguments.clear_cache,
         destination: Destination::Store,
+        cache_image: None,
     };
     Ok((options, scratch))
 }

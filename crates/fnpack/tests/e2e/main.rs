@@ -9,6 +9,7 @@ mod artifacts;
 mod bad_input;
 mod bad_source;
 mod broker;
+mod cache_image;
 mod copy;
 mod custom;
 mod dockerfile;
