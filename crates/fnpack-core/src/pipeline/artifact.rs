@@ -99,7 +99,7 @@ pub fn build_artifact(bench: &Workbench<'_>, options: &ArtifactImage<'_>) -> Res
         source_date_epoch: options.created,
         compression: Compression::Gzip,
     })?;
-    bench.complete(&exported.image, &options.name, options.destination)?;
+    bench.complete(&exported.image, &options.name.familiar(), options.destination)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
     Ok(Made::of(exported, Timings::default(), Vec::new()))
 }

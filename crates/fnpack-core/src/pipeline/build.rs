@@ -105,7 +105,7 @@ pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, Pipe
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
     let (exported, cache_image) = finished.export()?;
-    bench.complete(&exported.image, &options.name, options.destination)?;
+    bench.complete(&exported.image, &options.name.familiar(), options.destination)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
     drop(syncing);
     let findings = std::mem::take(&mut finished.findings);

@@ -120,6 +120,16 @@ pub fn copy(bench: &Workbench<'_>, from: &Address, to: &Address, selection: &Sel
     Ok(copied)
 }
 
+/// Brings an image of the store to where it is wanted. In files it has the name that the address gives, or none.
+pub fn deliver(bench: &Workbench<'_>, image: &Image, to: &Address) -> Result<(), CopyError> {
+    let parcel = Parcel::One(image.clone());
+    match to {
+        Address::Named(reference) => bench.keep(&parcel, reference),
+        Address::Registry(reference) => bench.send(&parcel, reference).map(drop),
+        Address::Archive(place) => write(&parcel, to, place),
+    }
+}
+
 /// Makes an index of images that are brought into the store; `name` stands for it there.
 pub fn create_index(bench: &Workbench<'_>, name: &Reference, parts: &[Address]) -> Result<Digest, CopyError> {
     let mut entries: Vec<(String, Target, Descriptor)> = Vec::new();

@@ -28,7 +28,7 @@ pub fn build(bench: &Workbench<'_>, plan: &Plan, names: &[Reference], destinatio
     let image = dockerfile::build(plan, &host).map_err(Box::new)?;
     let image = bench.with_runner_labels(image.clone(), host.base_of(&image).as_ref())?;
     if let Some(name) = names.first() {
-        bench.complete(&image, name, destination)?;
+        bench.complete(&image, &name.familiar(), destination)?;
     }
     bench.put(&image, names)?;
     Ok(image)

@@ -132,7 +132,7 @@ impl Workbench<'_> {
 
     /// The image to build on. For what goes to a registry, layers that the store does not have stay where they are until
     /// somebody reads them.
-    pub(super) fn find_base(&self, reference: &Reference, target: &Target, destination: Destination) -> Result<Image, FindError> {
+    pub fn find_base(&self, reference: &Reference, target: &Target, destination: Destination) -> Result<Image, FindError> {
         let image = match self.store.image(reference, target)? {
             Some(image) if self.may_be_older(reference) => self.refresh(reference, image, (target, destination))?,
             Some(image) => image,
@@ -141,7 +141,7 @@ impl Workbench<'_> {
                 self.pull_for(reference, (target, destination)).map_err(failed)?
             }
         };
-        self.complete(&image, reference, destination)?;
+        self.complete(&image, &reference.familiar(), destination)?;
         Ok(image)
     }
 
@@ -226,11 +226,11 @@ impl Workbench<'_> {
     }
 
     /// Makes sure that an image which is to stay has all its layers here.
-    pub(super) fn complete(&self, image: &Image, reference: &Reference, destination: Destination) -> Result<(), FindError> {
+    pub fn complete(&self, image: &Image, name: &str, destination: Destination) -> Result<(), FindError> {
         if destination == Destination::Registry || self.store.absent_layers(image)?.is_empty() {
             return Ok(());
         }
-        self.fetch_missing(image, &reference.familiar())?;
+        self.fetch_missing(image, name)?;
         Ok(self.store.publish()?)
     }
 
@@ -259,7 +259,7 @@ impl Workbench<'_> {
 
     /// Puts an image into the store under its names, and makes the names visible to other tools. Layers of a registry that
     /// were not fetched before stay there. Names that point to it already cost nothing.
-    pub(super) fn put<'r>(&self, image: &Image, references: impl IntoIterator<Item = &'r Reference>) -> Result<Digest, StoreError> {
+    pub fn put<'r>(&self, image: &Image, references: impl IntoIterator<Item = &'r Reference>) -> Result<Digest, StoreError> {
         let digest = image.digest();
         let mut news = Vec::new();
         for reference in references {

@@ -39,7 +39,7 @@ pub use build::{BuildOptions, Made, Timings, build};
 pub use builder_folder::{BuilderChoice, BuilderFolder, BuilderFolderError, LocalExecutor};
 pub use builders::{BuilderParts, create as create_builder};
 pub use buildpacks::ChoiceError;
-pub use copy::{Copied, CopyError, Selection, copy, create_index};
+pub use copy::{Copied, CopyError, Selection, copy, create_index, deliver};
 pub use dockerfile::build as build_dockerfile;
 pub use images::{Destination, FindError, PullPolicy};
 pub use leaks::LeakError;

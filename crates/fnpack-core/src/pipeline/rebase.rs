@@ -148,7 +148,7 @@ impl Workbench<'_> {
         let base = self.in_registry(&run_image, &old.target())?;
         let facts = self.runner_facts_at_hand(&base);
         let new_base = NewBase { image: &base, reference: &run_image, facts: Some(&facts) };
-        let rebased = rebase::rebase(options.image, &old, new_base, options.force)?;
+        let rebased = rebase::rebase(&options.image.familiar(), &old, new_base, options.force)?;
         let (removed, added, overridden) = (rebased.removed, rebased.added, rebased.overridden);
         Ok(RebasedImage { run_image, removed, added, overridden, old, new: rebased.image })
     }
