@@ -7,6 +7,7 @@
 
 mod arguments;
 mod blobs;
+mod cache;
 mod documents;
 mod failure;
 mod images;

@@ -3,13 +3,13 @@
 //! A label has what a cache folder says in a file, and the layers are those of the cache: tars of folders below the layers
 //! folder (CNB platform specification, "restorer" and "exporter", `-cache-image`, in the format of the reference implementation).
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 use super::context::Place;
 use super::export::{Blobs, CacheError, CacheSink, ExportInput, keep_layers};
 use super::label::json_of;
-use super::restore::{CacheMetadata, UnpackError, unpack};
+use super::restore::{CacheMetadata, CachedLayerError, UnpackError, unpack};
 use crate::digest::{DiffId, Hashing};
 use crate::image::{CONSTANT_TIME, Image, ImageConfig, Layer, VerifiedReader};
 use crate::layers::decompress::decompress;
@@ -30,23 +30,6 @@ pub struct CacheImage {
 #[derive(Debug, thiserror::Error)]
 #[error("it has no readable label `{CACHE_METADATA}`")]
 pub struct NotACache(#[source] Option<serde_json::Error>);
-
-/// Why a cached layer did not come back.
-#[derive(Debug, thiserror::Error)]
-pub enum CachedLayerError {
-    /// What the cache calls it.
-    #[error("its recorded name is no diff ID")]
-    Name,
-    /// It is missing or other bytes than it should be.
-    #[error("the cache does not have it whole")]
-    Damaged,
-    /// Its bytes cannot be had.
-    #[error("cannot read it")]
-    Read(#[source] io::Error),
-    /// Its bytes are not what they should be, or there is no place for them.
-    #[error(transparent)]
-    Unpack(#[from] UnpackError),
-}
 
 impl CacheImage {
     /// Reads the label.
@@ -81,10 +64,10 @@ impl CacheImage {
     }
 
     /// The next state of a cache, of what a build left. Layers that `previous` or `blobs` know are not packed again.
-    pub fn make(input: &ExportInput<'_>, blobs: Blobs<'_>, previous: Option<&Self>) -> Result<Image, CacheError> {
+    pub fn make(input: &ExportInput<'_>, blobs: Blobs<'_>, previous: Option<&Self>) -> Result<(Image, CacheMetadata), CacheError> {
         let mut draft = Draft { blobs, previous, compression: input.compression, layers: Vec::new() };
         let metadata = keep_layers(input, &mut draft)?;
-        Ok(draft.finish(&metadata, &input.run_image.image.target()))
+        Ok((draft.finish(&metadata, &input.run_image.image.target()), metadata))
     }
 }
 

@@ -9,10 +9,10 @@ use super::{FindError, PipelineError, Workbench};
 use crate::image::Image;
 use crate::layers::Owner;
 use crate::lifecycle::buildpacks::escaped;
-use crate::lifecycle::cache_image::{CacheImage, CachedLayerError};
+use crate::lifecycle::cache_image::CacheImage;
 use crate::lifecycle::context::Place;
 use crate::lifecycle::export::{Blobs, ExportInput, Exported};
-use crate::lifecycle::restore::Restored;
+use crate::lifecycle::restore::{CachedLayerError, Restored};
 use crate::reference::Reference;
 use crate::root::RootError;
 use crate::store::FolderId;
@@ -96,7 +96,7 @@ impl RemoteCache {
         let in_image = |diff_id: &_| exported.image.layers().iter().find(|layer| layer.diff_id == *diff_id).cloned();
         let known = |diff_id: &_| in_image(diff_id).or_else(|| bench.known_layer(diff_id));
         match CacheImage::make(input, Blobs { sink: &bench.store, known: &known }, self.found.as_ref()) {
-            Ok(image) => Some(image),
+            Ok((image, _)) => Some(image),
             Err(error) => {
                 bench.report.warning(&format!("there will be no cache image: {}", with_causes(&error)));
                 None

@@ -64,7 +64,7 @@ pub(super) fn analyze(session: &Session<'_>, images: &Images, names: &Names) -> 
     let previous = images.find(&names.previous).map_err(unreachable(&names.previous, "read"))?;
     let chosen = run_images::choose(&session.arguments, images, names.first().registry())
         .or_fail(Step { code: ExitCode::Analyze, action: "find the run image" })?;
-    for name in &names.all {
+    for name in names.all.iter().chain(&names.cache) {
         images.check_write(name).map_err(unreachable(name, "read/write"))?;
     }
     match &previous {

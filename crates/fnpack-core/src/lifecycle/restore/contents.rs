@@ -3,13 +3,14 @@
 //! Their archives name absolute paths and are of foreign origin. They are unpacked into a folder inside the layers
 //! folder that nothing leads out of, and only what was asked for is moved to its place.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
 use crate::layers::Owner;
 use crate::layers::apply::{ApplyError, ApplyOptions, apply};
+use crate::lifecycle::cache_volume::CacheVolumeError;
 use crate::lifecycle::context::Place;
 use crate::root::{Root, RootError};
 
@@ -31,6 +32,26 @@ pub enum UnpackError {
         /// As the archive should name it.
         path: PathBuf,
     },
+}
+
+/// Why a cached layer did not come back.
+#[derive(Debug, thiserror::Error)]
+pub enum CachedLayerError {
+    /// What the cache calls it.
+    #[error("its recorded name is no diff ID")]
+    Name,
+    /// It is missing, or other bytes than it should be.
+    #[error("the cache does not have it whole")]
+    Damaged,
+    /// Its bytes cannot be had.
+    #[error("cannot read it")]
+    Read(#[source] io::Error),
+    /// The cache's folder cannot be used.
+    #[error(transparent)]
+    Volume(#[from] CacheVolumeError),
+    /// There is no place for it, or its bytes are no archive.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
 }
 
 /// Unpacks the folder `path` of the layers folder from an uncompressed archive, for an owner or whoever we are. What is there is

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 pub use apply::{RestoreError, apply};
-pub use contents::{UnpackError, unpack};
+pub use contents::{CachedLayerError, UnpackError, unpack};
 pub use sbom::distribute_sboms;
 
 use super::api::PlatformApi;
