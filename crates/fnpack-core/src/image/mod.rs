@@ -184,6 +184,11 @@ impl Image {
         &self.layers
     }
 
+    /// The digests of config and layers.
+    pub fn blobs(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.manifest.layers.iter().map(|layer| layer.digest).chain([self.manifest.config.digest])
+    }
+
     /// The diff IDs, lowest first.
     pub fn diff_ids(&self) -> Vec<DiffId> {
         self.layers.iter().map(|layer| layer.diff_id).collect()

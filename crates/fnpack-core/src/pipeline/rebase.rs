@@ -148,7 +148,7 @@ impl Workbench<'_> {
         let base = self.in_registry(&run_image, &old.target())?;
         let facts = self.runner_facts_at_hand(&base);
         let new_base = NewBase { image: &base, reference: &run_image, facts: Some(&facts) };
-        let rebased = rebase::rebase(options.image, &old, new_base, options.force)?;
+        let rebased = rebase::rebase(&options.image.familiar(), &old, new_base, options.force)?;
         let (removed, added, overridden) = (rebased.removed, rebased.added, rebased.overridden);
         Ok(RebasedImage { run_image, removed, added, overridden, old, new: rebased.image })
     }
@@ -176,10 +176,10 @@ fn send(
             }
             let mut present: BTreeSet<Digest> = BTreeSet::new();
             if name.name() == options.image.name() {
-                present.extend(blobs(old));
+                present.extend(old.blobs());
             }
             if filled.contains(&name.name()) {
-                present.extend(blobs(new));
+                present.extend(new.blobs());
             }
             let under = if index.is_some() { name.pinned(new.digest()) } else { name.without_digest() };
             client.push_beside(new, &under, &present).map_err(failed)?;
@@ -190,8 +190,4 @@ fn send(
         filled.insert(name.name());
     }
     Ok(())
-}
-
-fn blobs(image: &Image) -> impl Iterator<Item = Digest> + '_ {
-    image.manifest().layers.iter().map(|layer| layer.digest).chain([image.manifest().config.digest])
 }

@@ -28,6 +28,7 @@ mod early_answer;
 mod endpoint;
 mod error;
 mod exchange;
+mod fetch;
 mod host_certificates;
 mod http_date;
 mod parallel;

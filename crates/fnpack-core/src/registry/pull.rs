@@ -40,8 +40,7 @@ impl RegistryClient {
     pub fn digest(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
         match self.0.first_answer(reference, |place| self.digest_at(place)) {
             Ok(digest) => Ok(Some(digest)),
-            Err(RegistryError::NoSuchImage { .. }) => Ok(None),
-            Err(RegistryError::NoPlace { source, .. }) if matches!(*source, RegistryError::NoSuchImage { .. }) => Ok(None),
+            Err(error) if error.is_no_such_image() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -190,7 +189,7 @@ impl Client {
     }
 
     /// Starts to read a blob from this byte on; the answer is 206 if the registry did as it was asked.
-    fn blob(&self, reference: &Reference, digest: &Digest, start: u64) -> Result<Response, RegistryError> {
+    pub(super) fn blob(&self, reference: &Reference, digest: &Digest, start: u64) -> Result<Response, RegistryError> {
         self.retrying(|| self.blob_once(reference, digest, start))
     }
 
@@ -274,14 +273,7 @@ struct RegistryBlob {
 impl BlobSource for RegistryBlob {
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let response = self.client.blob(&self.reference, &self.descriptor.digest, 0).map_err(io::Error::other)?;
-        Ok(Box::new(ResumingReader {
-            client: Arc::clone(&self.client),
-            reference: self.reference.clone(),
-            descriptor: self.descriptor.clone(),
-            body: response.into_reader(),
-            position: 0,
-            resumptions: 0,
-        }))
+        Ok(Box::new(ResumingReader::new(&self.client, &self.reference, self.descriptor.clone(), response)))
     }
 
     fn location(&self) -> String {
@@ -294,7 +286,7 @@ impl BlobSource for RegistryBlob {
 }
 
 /// Continues a download that breaks.
-struct ResumingReader {
+pub(super) struct ResumingReader {
     client: Arc<Client>,
     reference: Reference,
     descriptor: Descriptor,
@@ -304,6 +296,11 @@ struct ResumingReader {
 }
 
 impl ResumingReader {
+    pub(super) fn new(client: &Arc<Client>, reference: &Reference, descriptor: Descriptor, response: Response) -> Self {
+        let (client, reference) = (Arc::clone(client), reference.clone());
+        Self { client, reference, descriptor, body: response.into_reader(), position: 0, resumptions: 0 }
+    }
+
     fn resume(&mut self) -> io::Result<()> {
         self.resumptions += 1;
         let response = self.client.blob(&self.reference, &self.descriptor.digest, self.position).map_err(io::Error::other)?;

@@ -1,6 +1,9 @@
 //! Functions answer: source to image to the command that Function Mesh gives a container, against a real Pulsar, on each of
 //! our runners, before and after a rebase; and packages registered with a real functions worker.
 
+use serde_json::Value;
+use testkit::registry::Registry;
+
 use super::broker::{self, Answer, Registration};
 use super::environment::{Environment, repository};
 use super::language::{self, GO, JAVA, Language, PYTHON, path};
@@ -51,13 +54,40 @@ fn prove(language: &Language, talk: &Talk) -> Option<Environment> {
     language.build(&environment, &image, &language.example(), &[]).success();
     answers(&environment, &image, talk);
 
-    let next = format!("proof/{}-runner:next", language.name);
-    patched(&environment, &format!("stack/{}-runner", language.name), &next);
+    let (runner, next) = (format!("stack/{}-runner", language.name), format!("proof/{}-runner:next", language.name));
+    patched(&environment, &runner, &next);
+    prove_in_registry(&environment, [&image, &runner, &next], talk);
     environment.fnpack(["rebase", &image, "--run-image", &next]).success();
     let patch = environment.fnpack(["run", "--raw", &image, "--entrypoint", "cat", "--", "/etc/patch-level"]).success();
     assert_eq!(patch, "2");
     answers(&environment, &image, talk);
     Some(environment)
+}
+
+/// The documents' line on images of a registry: a function, its runner, and the runner with a new tag. Asked of a machine that
+/// has nothing, it takes few requests, and the function answers there.
+fn prove_in_registry(environment: &Environment, [image, runner, next]: [&str; 3], talk: &Talk) {
+    let registry = Registry::new();
+    registry.take_single_posts();
+    let host = registry.host();
+    let function = format!("{host}/functions/{}:1", image.replace('/', "-"));
+    for (here, there) in [(runner, format!("{host}/stack/runner:1")), (next, format!("{host}/stack/runner:2")), (image, function.clone())] {
+        environment.fnpack(["image", "push", here, &there]).success();
+    }
+    let layers = |repository: &str, tag: &str| -> Vec<String> {
+        let manifest: Value = serde_json::from_slice(&registry.manifest(repository, tag).unwrap()).unwrap();
+        manifest["layers"].as_array().unwrap().iter().map(|layer| layer["digest"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = layers(function.trim_start_matches(&format!("{host}/")).trim_end_matches(":1"), "1");
+    let lacking = layers("stack/runner", "2").iter().filter(|layer| !before.contains(layer)).count();
+
+    registry.forget_requests();
+    let there = Environment::empty();
+    there.fnpack(["rebase", &function, "--run-image", &format!("{host}/stack/runner:2"), "--publish"]).success();
+    assert!(registry.requests().len() <= 6 + lacking, "{lacking} layers: {:#?}", registry.request_lines());
+    let patch = there.fnpack(["run", "--raw", &function, "--entrypoint", "cat", "--", "/etc/patch-level"]).success();
+    assert_eq!(patch, "2");
+    answers(&there, &function, talk);
 }
 
 #[test]
