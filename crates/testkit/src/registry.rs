@@ -8,7 +8,7 @@
 mod routes;
 mod tls;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -170,6 +170,15 @@ struct Manifest {
     bytes: Arc<Vec<u8>>,
 }
 
+/// Where registries differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Habit {
+    RefuseMounts,
+    KeepNoReferrers,
+    TakeSinglePosts,
+    NameNoDigests,
+}
+
 #[derive(Debug, Default)]
 struct Contents {
     blobs: HashMap<Place, Arc<Vec<u8>>>,
@@ -181,11 +190,14 @@ struct Contents {
     faults: Vec<Fault>,
     connections: Vec<Weak<TcpStream>>,
     counter: usize,
-    refuse_mounts: bool,
-    no_referrers: bool,
-    single_posts: bool,
-    no_digests: bool,
+    habits: HashSet<Habit>,
     blobs_elsewhere: Option<String>,
+}
+
+impl Contents {
+    fn has(&self, habit: Habit) -> bool {
+        self.habits.contains(&habit)
+    }
 }
 
 #[derive(Debug)]
@@ -268,22 +280,22 @@ impl Registry {
 
     /// Answers mounts with an upload session from now on.
     pub fn refuse_mounts(&self) {
-        self.state.lock().refuse_mounts = true;
+        self.state.lock().habits.insert(Habit::RefuseMounts);
     }
 
     /// Keeps no list of referrers from now on, as registries before 1.1 of the specification.
     pub fn keep_no_referrers(&self) {
-        self.state.lock().no_referrers = true;
+        self.state.lock().habits.insert(Habit::KeepNoReferrers);
     }
 
     /// Takes a whole blob with the request that would open an upload from now on.
     pub fn take_single_posts(&self) {
-        self.state.lock().single_posts = true;
+        self.state.lock().habits.insert(Habit::TakeSinglePosts);
     }
 
     /// Names no digests in its answers from now on.
     pub fn name_no_digests(&self) {
-        self.state.lock().no_digests = true;
+        self.state.lock().habits.insert(Habit::NameNoDigests);
     }
 
     /// Loses a blob, as after garbage collection at the wrong time.
@@ -424,7 +436,7 @@ fn answer(state: &State, request: &Request, fault: Option<Kind>, stream: &mut im
         return None;
     }
     let mut answer = routes::route(state, request);
-    if state.lock().no_digests {
+    if state.lock().has(Habit::NameNoDigests) {
         answer.headers.retain(|(name, _)| name != routes::DIGEST_HEADER);
     }
     match fault {

@@ -21,16 +21,16 @@ struct Entry<'a> {
 }
 
 /// The entries of an index that stand for themselves: those that go along with others are left out.
-pub(super) fn without(files: &Arc<dyn Files>, index: &Index) -> Result<Index, ArchiveError> {
-    let along: BTreeSet<usize> = all(files, index)?.into_iter().map(|(position, _)| position).collect();
+pub(super) fn without(files: &Arc<dyn Files>, index: &Index) -> Index {
+    let along: BTreeSet<usize> = all(files, index).into_iter().map(|(position, _)| position).collect();
     let own = index.manifests.iter().enumerate().filter(|(position, _)| !along.contains(position));
-    Ok(Index { manifests: own.map(|(_, entry)| entry.clone()).collect(), ..index.clone() })
+    Index { manifests: own.map(|(_, entry)| entry.clone()).collect(), ..index.clone() }
 }
 
 /// What goes along with these manifests, and with that.
 pub(super) fn read(files: &Arc<dyn Files>, subjects: &[Digest]) -> Result<Vec<Companion>, ArchiveError> {
     let index = layout::index(files)?;
-    let entries: Vec<Entry<'_>> = all(files, &index)?.into_iter().map(|(_, entry)| entry).collect();
+    let entries: Vec<Entry<'_>> = all(files, &index).into_iter().map(|(_, entry)| entry).collect();
     let (mut found, mut taken) = (Vec::<Companion>::new(), BTreeSet::new());
     let mut wanted: BTreeSet<Digest> = subjects.iter().copied().collect();
     loop {
@@ -62,7 +62,7 @@ impl Entry<'_> {
 }
 
 /// All entries that go along with something that is here, by their positions.
-fn all<'a>(files: &Arc<dyn Files>, index: &'a Index) -> Result<Vec<(usize, Entry<'a>)>, ArchiveError> {
+fn all<'a>(files: &Arc<dyn Files>, index: &'a Index) -> Vec<(usize, Entry<'a>)> {
     let mut found = Vec::new();
     for (position, descriptor) in index.manifests.iter().enumerate() {
         let (subject, tag) = match tag_of(descriptor) {
@@ -75,7 +75,7 @@ fn all<'a>(files: &Arc<dyn Files>, index: &'a Index) -> Result<Vec<(usize, Entry
             found.push((position, Entry { subject, tag, descriptor }));
         }
     }
-    Ok(found)
+    found
 }
 
 /// The tag in the name of an entry, if it has a name.

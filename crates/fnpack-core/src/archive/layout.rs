@@ -19,7 +19,7 @@ const MOST_INDEXES: usize = 3;
 
 /// All images for a target. Entries without a name are taken as one image for several targets.
 pub(super) fn read(files: &Arc<dyn Files>, target: &Target) -> Result<Vec<Named>, ArchiveError> {
-    let index = companions::without(files, &index(files)?)?;
+    let index = companions::without(files, &index(files)?);
     let named: Vec<&Descriptor> = index.manifests.iter().filter(|entry| is_named(entry)).collect();
     if named.is_empty() {
         let entry = choose(files, &index, target)?;
@@ -51,7 +51,7 @@ pub(super) fn document(files: &Arc<dyn Files>, digest: Digest) -> Result<Vec<u8>
 pub(super) fn trees(files: &Arc<dyn Files>) -> Result<Vec<NamedTree>, ArchiveError> {
     let bytes = files::read(&**files, INDEX, LONGEST_MANIFEST)?;
     let index = Index::parse(&bytes).map_err(|source| failed(files, source))?;
-    let index = companions::without(files, &index)?;
+    let index = companions::without(files, &index);
     let source = LayoutSource(Arc::clone(files));
     if index.manifests.len() > 1 && !index.manifests.iter().any(is_named) {
         let descriptor = Descriptor::of(media_type::OCI_INDEX, &bytes);

@@ -188,7 +188,9 @@ fn what_refers_to_an_image_is_found_and_is_no_image_of_its_own() {
         let own = NamedTree { names, label: None, tree: ManifestTree::of(&image) };
         let all = [along(None, &of_sbom), own, along(Some(&tag), &cosign), along(None, &sbom)];
         let folder = tempfile::tempdir().unwrap();
-        all.iter().for_each(|named| oci_layout::write(folder.path(), named).unwrap());
+        for named in &all {
+            oci_layout::write(folder.path(), named).unwrap();
+        }
         let mut bytes = Vec::new();
         write_trees(&all, &mut bytes).unwrap();
         let (_kept, path) = file(&bytes);

@@ -9,7 +9,7 @@
 //! Everything that comes is hostile until its digest says otherwise: documents are bounded, addresses
 //! are checked before they are followed, and passwords go neither over plain HTTP nor to another host.
 //!
-//! Inside, from the bottom: `transport` does one HTTP request (`early_answer`, `host_certificates`, `bypass`), `exchange` adds login
+//! Inside, from the bottom: `transport` does one HTTP request (`agents`, `early_answer`, `bypass`, `faults`), `exchange` adds login
 //! (`auth`, `challenge`), redirects and asking again (`retry`), `upload`, `pull` and `push` speak the
 //! specification, at the places that `registries` names.
 //!
@@ -17,6 +17,7 @@
 //! first 401 or 503 in the middle, knows neither refresh tokens nor the second scope of a mount, and drops
 //! the upload session of a refused one. What is left of it after that is less than what is here.
 
+mod agents;
 mod auth;
 mod authorities;
 mod base;
@@ -28,6 +29,7 @@ mod early_answer;
 mod endpoint;
 mod error;
 mod exchange;
+mod faults;
 mod fetch;
 mod host_certificates;
 mod http_date;

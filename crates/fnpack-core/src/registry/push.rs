@@ -8,7 +8,7 @@ use super::base::Base;
 use super::error::RegistryError;
 use super::pull::{ACCEPT, manifest_path, promised_digest};
 use super::transport::{Body, Call, Response};
-use super::upload::{Destination, Session};
+use super::upload::{Destination, Session, confirmed};
 use super::{RegistryClient, Step, parallel};
 use crate::digest::Digest;
 use crate::image::{Blob, BlobSource, Descriptor, Image};
@@ -179,10 +179,10 @@ impl Destination<'_> {
             Err(RegistryError::BlobsUnknown { source, .. }) => source,
             result => return result,
         };
-        let missing = |piece: &Piece<'_>| match refusal.unknown_blobs.contains(&piece.descriptor.digest) {
-            // What it says of this one is not to be relied on.
-            true => self.send_whole(piece),
-            false => self.put_blob(piece),
+        let missing = |piece: &Piece<'_>| {
+            // What it says of those that it names is not to be relied on.
+            let is_named = refusal.unknown_blobs.contains(&piece.descriptor.digest);
+            if is_named { self.send_whole(piece) } else { self.put_blob(piece) }
         };
         let ways = parallel::for_each(pieces, missing)?;
         pushed.found_missing(ways.into_iter().filter(|way| *way == Way::Sent).count());
@@ -218,7 +218,7 @@ impl Destination<'_> {
         let headers = [("Content-Type", media_type)];
         let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(bytes) };
         let response = self.client.ask(&call, &self.access(), &[201])?;
-        self.confirmed(&response, "the manifest", Digest::of(bytes))?;
+        confirmed(&response, "the manifest", Digest::of(bytes))?;
         Ok(response)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::error::RegistryError;
 use super::push::{Config, Mount, Piece, Pushed, Way, pieces};
 use super::transport::{Body, Call};
-use super::upload::Destination;
+use super::upload::{Destination, confirmed};
 use super::{RegistryClient, Step, parallel};
 use crate::digest::Digest;
 use crate::image::{Blob, Image};
@@ -79,7 +79,7 @@ impl Destination<'_> {
             let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(bytes) };
             response = self.client.ask(&call, &self.access_at(&url), &[201])?;
         }
-        self.confirmed(&response, "the config", *digest)?;
+        confirmed(&response, "the config", *digest)?;
         Ok(Way::Sent)
     }
 }

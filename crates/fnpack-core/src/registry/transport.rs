@@ -4,23 +4,20 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustls::AlertDescription;
-use ureq::ProxyProtocol;
-use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
-use ureq::unversioned::resolver::DefaultResolver;
-
+use super::agents::{AgentMaker, Agents};
 use super::bypass::Bypass;
 use super::clock::Clock;
 use super::early_answer;
-use super::error::{Cause, CertificateFault, Refusal, RegistryError, Request};
+use super::error::{CertificateFault, Refusal, RegistryError, Request};
+use super::faults::classify;
 use super::host_certificates::HostCertificates;
 use super::http_date;
 use super::peer_certificate::PeerCertificate;
 use super::refusal::{self, Summary};
-use super::settings::{Proxy, Settings, Timeouts, TrustedRoots};
+use super::settings::Settings;
 use super::url::{Scheme, Url, is_loopback};
 
 /// What a request is made of.
@@ -68,32 +65,11 @@ pub(super) struct Transport {
     bypass: Bypass,
 }
 
-#[derive(Clone)]
-struct Agents {
-    direct: ureq::Agent,
-    proxied: Option<ureq::Agent>,
-    /// Whether they show servers a certificate of ours.
-    show_certificate: bool,
-}
-
-/// What all connections have in common.
-struct AgentMaker {
-    roots: TrustedRoots,
-    user_agent: String,
-    timeouts: Timeouts,
-    proxy: Option<ureq::Proxy>,
-}
-
 impl Transport {
     pub(super) fn new(settings: &Settings) -> Result<Self, RegistryError> {
-        let maker = AgentMaker {
-            roots: Arc::clone(&settings.roots),
-            user_agent: settings.user_agent.clone(),
-            timeouts: settings.timeouts,
-            proxy: settings.proxy.as_ref().map(usable).transpose()?,
-        };
+        let maker = AgentMaker::new(settings)?;
         Ok(Self {
-            plain: maker.agent(TlsConfig::default(), None),
+            plain: maker.plain(),
             common: Mutex::default(),
             encrypted: Mutex::default(),
             maker,
@@ -161,7 +137,7 @@ impl Transport {
     }
 
     fn is_direct(&self, url: &Url) -> bool {
-        self.maker.proxy.is_none() || self.bypass.covers(url)
+        !self.maker.has_proxy() || self.bypass.covers(url)
     }
 
     fn agent(&self, url: &Url) -> Result<ureq::Agent, RegistryError> {
@@ -222,53 +198,6 @@ impl Transport {
         }
         let agents = self.maker.trusting(Vec::new(), None)?;
         Ok(common.insert(agents).clone())
-    }
-}
-
-/// The proxy of the settings, if it is of a kind that is known here.
-fn usable(proxy: &Proxy) -> Result<ureq::Proxy, RegistryError> {
-    let unusable = |source: Cause| RegistryError::Proxy { proxy: proxy.shown(), source };
-    let parsed = ureq::Proxy::new(proxy.url.reveal()).map_err(|source| unusable(source.into()))?;
-    match parsed.protocol() {
-        ProxyProtocol::Http | ProxyProtocol::Https => Ok(parsed),
-        _ => Err(unusable("only proxies of `http://` and `https://` are known here".into())),
-    }
-}
-
-impl AgentMaker {
-    fn trusting(&self, further: Vec<Certificate<'static>>, client: Option<ClientCert>) -> Result<Agents, RegistryError> {
-        let roots = (self.roots)()?.iter().map(|der| Certificate::from_der(der).to_owned()).chain(further).collect();
-        let show_certificate = client.is_some();
-        let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).client_cert(client).build();
-        Ok(Agents { show_certificate, ..self.agents(tls) })
-    }
-
-    fn unverified(&self) -> Agents {
-        self.agents(TlsConfig::builder().disable_verification(true).build())
-    }
-
-    fn agents(&self, tls: TlsConfig) -> Agents {
-        let proxied = self.proxy.as_ref().map(|proxy| self.agent(tls.clone(), Some(proxy.clone())));
-        Agents { direct: self.agent(tls, None), proxied, show_certificate: false }
-    }
-
-    fn agent(&self, tls: TlsConfig, proxy: Option<ureq::Proxy>) -> ureq::Agent {
-        let config = ureq::Agent::config_builder()
-            .tls_config(tls)
-            .user_agent(&self.user_agent)
-            .proxy(proxy)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_resolve(Some(self.timeouts.connect))
-            .timeout_connect(Some(self.timeouts.connect))
-            .timeout_per_read(Some(self.timeouts.stall))
-            .timeout_per_write(Some(self.timeouts.stall))
-            .input_buffer_size(128 * 1024)
-            .output_buffer_size(128 * 1024)
-            .max_idle_connections_per_host(8)
-            .build();
-        ureq::Agent::with_parts(config, early_answer::connector(), DefaultResolver::default())
     }
 }
 
@@ -375,92 +304,5 @@ impl Read for Source<'_> {
         })?;
         self.left = self.left.saturating_sub(read as u64);
         Ok(read)
-    }
-}
-
-fn classify(error: ureq::Error, host: String, request: &Request) -> RegistryError {
-    let request = request.clone();
-    match error {
-        ureq::Error::HostNotFound => RegistryError::UnknownHost { host, request, source: Box::new(error) },
-        ureq::Error::Rustls(fault) => tls_fault(host, fault),
-        ureq::Error::Timeout(_) => RegistryError::TimedOut { host, request, source: Box::new(error) },
-        ureq::Error::ConnectionFailed | ureq::Error::ConnectProxyFailed(_) => {
-            RegistryError::CannotConnect { host, request, source: Box::new(error) }
-        }
-        ureq::Error::Io(error) => classify_io(error, host, request),
-        other => RegistryError::Protocol { host, request, reason: other.to_string() },
-    }
-}
-
-fn classify_io(error: io::Error, host: String, request: Request) -> RegistryError {
-    let error = match error.downcast::<rustls::Error>() {
-        Ok(fault) => return tls_fault(host, fault),
-        Err(error) => error,
-    };
-    let source = Box::new(error);
-    match source.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => RegistryError::TimedOut { host, request, source },
-        io::ErrorKind::ConnectionRefused
-        | io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::AddrNotAvailable
-        | io::ErrorKind::PermissionDenied => RegistryError::CannotConnect { host, request, source },
-        // Name lookups have no error kind of their own in the standard library.
-        _ if source.to_string().starts_with("failed to lookup address") => RegistryError::UnknownHost { host, request, source },
-        _ => RegistryError::Broken { host, request, source },
-    }
-}
-
-fn tls_fault(host: String, fault: rustls::Error) -> RegistryError {
-    use rustls::CertificateError as Problem;
-    let kind = match &fault {
-        rustls::Error::InvalidCertificate(Problem::UnknownIssuer) => CertificateFault::UnknownIssuer,
-        rustls::Error::InvalidCertificate(Problem::Expired | Problem::ExpiredContext { .. }) => CertificateFault::Expired,
-        rustls::Error::InvalidCertificate(Problem::NotValidYet | Problem::NotValidYetContext { .. }) => CertificateFault::NotYetValid,
-        rustls::Error::InvalidCertificate(Problem::NotValidForName | Problem::NotValidForNameContext { .. }) => CertificateFault::OtherName,
-        rustls::Error::InvalidCertificate(_) => CertificateFault::Invalid,
-        rustls::Error::AlertReceived(alert) if is_of_our_certificate(*alert) => {
-            return RegistryError::ClientCertificate { host, shown: false, source: Box::new(fault) };
-        }
-        _ => return RegistryError::Tls { host, source: Box::new(fault) },
-    };
-    RegistryError::Certificate { host, fault: kind, presented: None, clock: Clock::Unknown, source: Box::new(fault) }
-}
-
-/// Whether a server says by this that it minds the certificate of its client, or that there is none (RFC 8446, section 6.2).
-fn is_of_our_certificate(alert: AlertDescription) -> bool {
-    matches!(
-        alert,
-        AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn certificate_faults_are_told_apart() {
-        use rustls::CertificateError as Problem;
-        let request = Request { method: "GET", url: "https://x/".to_owned() };
-        for (problem, expected) in [
-            (Problem::UnknownIssuer, CertificateFault::UnknownIssuer),
-            (Problem::Expired, CertificateFault::Expired),
-            (Problem::NotValidYet, CertificateFault::NotYetValid),
-            (Problem::NotValidForName, CertificateFault::OtherName),
-            (Problem::BadEncoding, CertificateFault::Invalid),
-        ] {
-            // The handshake wraps its error in one of input and output.
-            let error = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(problem));
-            let error = classify(error.into(), "x".to_owned(), &request);
-            assert!(matches!(&error, RegistryError::Certificate { fault, .. } if *fault == expected), "{error}");
-        }
     }
 }

@@ -105,7 +105,7 @@ impl Destination<'_> {
         let url = url.with_query("digest", &descriptor.digest.to_string());
         let call = Call { method: "PUT", url: &url, headers: &[CONTENT_TYPE], body };
         let response = self.client.ask_once(&call, &self.access_at(&url), &[201]).map_err(|error| self.of_blob(error, descriptor, blob))?;
-        self.confirmed(&response, "the blob", descriptor.digest)?;
+        confirmed(&response, "the blob", descriptor.digest)?;
         if promised_digest(&response).is_none() { self.check_arrived(descriptor) } else { Ok(()) }
     }
 
@@ -115,8 +115,8 @@ impl Destination<'_> {
         let response = self.head_blob(&descriptor.digest)?;
         let length: Option<u64> = response.header("content-length").and_then(|length| length.parse().ok());
         match (response.status, length) {
-            (200, None) => self.confirmed(&response, "the blob", descriptor.digest),
-            (200, Some(length)) if length == descriptor.size => self.confirmed(&response, "the blob", descriptor.digest),
+            (200, None) => confirmed(&response, "the blob", descriptor.digest),
+            (200, Some(length)) if length == descriptor.size => confirmed(&response, "the blob", descriptor.digest),
             (200, Some(length)) => Err(response.unexpected(format!("it keeps {length} of the {} bytes that it took", descriptor.size))),
             _ => Err(response.unexpected("it does not have the blob that it took")),
         }
@@ -126,14 +126,6 @@ impl Destination<'_> {
         let url = self.address(&format!("blobs/{digest}"));
         let call = Call { method: "HEAD", url: &url, headers: &[], body: Body::None };
         self.client.ask(&call, &self.access(), &[200, 404])
-    }
-
-    /// Whether a registry took what was sent to it for the same.
-    pub(super) fn confirmed(&self, response: &Response, what: &'static str, expected: Digest) -> Result<(), RegistryError> {
-        match promised_digest(response) {
-            Some(actual) if actual != expected => Err(RegistryError::NotWhatWasSent { host: response.host(), what, expected, actual }),
-            _ => Ok(()),
-        }
     }
 
     /// Opens a blob at an offset. What lies before is read too: the digest is that of the whole.
@@ -171,6 +163,14 @@ impl Destination<'_> {
             source,
         });
         RegistryError::Blob { reference: self.reference.familiar(), source: Box::new(source) }
+    }
+}
+
+/// Whether a registry took what was sent to it for the same, where it says so.
+pub(super) fn confirmed(response: &Response, what: &'static str, expected: Digest) -> Result<(), RegistryError> {
+    match promised_digest(response) {
+        Some(actual) if actual != expected => Err(RegistryError::NotWhatWasSent { host: response.host(), what, expected, actual }),
+        _ => Ok(()),
     }
 }
 

@@ -29,7 +29,6 @@ fn told(error: impl Into<CommandError>) -> (u8, String) {
     (error.code(), error.render())
 }
 
-#[expect(clippy::unnecessary_box_returns, reason = "the errors hold it so")]
 fn refusal(status: u16, login: LoginTrace) -> Box<Refusal> {
     let request = Request { method: "GET", url: "https://r.example.com/v2/a/manifests/latest".into() };
     Box::new(Refusal { request, status, message: String::new(), retry_after: None, unknown_blobs: Vec::new(), login })
