@@ -1,7 +1,6 @@
-//! As much of HTTP/1.1 as registries and their clients speak on loopback.
+//! As much of HTTP/1.1 as registries, engines and their clients speak on this machine.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 
 /// What a client sent.
 #[derive(Debug, Clone)]
@@ -37,23 +36,39 @@ impl Request {
         form_values(self.target.split_once('?').map_or("", |(_, query)| query), name)
     }
 
+    /// The values of a field of a form sent as body.
+    pub(crate) fn form(&self, name: &str) -> Vec<String> {
+        form_values(&String::from_utf8_lossy(&self.body), name)
+    }
+
     /// Reads the next request of a connection; `None` when the client closed it.
-    pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
+    pub(crate) fn read<S: Read + Write>(stream: &mut BufReader<S>) -> io::Result<Option<Self>> {
         let Some(mut request) = Self::read_head(stream)? else { return Ok(None) };
-        request.body = read_body(stream, &request.headers, 0)?;
+        request.read_body(stream)?;
         Ok(Some(request))
     }
 
-    /// The same without the body, which the client then begins to send.
-    pub(crate) fn read_head(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
+    /// The same without the body.
+    pub(crate) fn read_head(stream: &mut impl BufRead) -> io::Result<Option<Self>> {
         let line = read_line(stream)?;
         let mut words = line.split(' ');
         let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
-        let request = Self { method: method.to_owned(), target: target.to_owned(), headers: read_headers(stream)?, body: Vec::new() };
-        if request.header("expect").is_some() {
-            stream.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        Ok(Some(Self { method: method.to_owned(), target: target.to_owned(), headers: read_headers(stream)?, body: Vec::new() }))
+    }
+
+    /// Reads the body that belongs to the head.
+    pub(crate) fn read_body<S: Read + Write>(&mut self, stream: &mut BufReader<S>) -> io::Result<()> {
+        self.invite_body(stream.get_mut())?;
+        self.body = read_body(stream, &self.headers, 0)?;
+        Ok(())
+    }
+
+    /// Tells a client that asks first to send its body.
+    pub(crate) fn invite_body(&self, stream: &mut impl Write) -> io::Result<()> {
+        match self.header("expect") {
+            Some(_) => stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"),
+            None => Ok(()),
         }
-        Ok(Some(request))
     }
 
     /// How many bytes of body are announced.
@@ -84,7 +99,7 @@ impl Answer {
     }
 
     /// Reads an answer; one to a HEAD has no body, whatever length it announces.
-    pub(crate) fn read(stream: &mut BufReader<TcpStream>, head: bool) -> io::Result<Self> {
+    pub(crate) fn read(stream: &mut impl BufRead, head: bool) -> io::Result<Self> {
         let line = read_line(stream)?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or(io::ErrorKind::UnexpectedEof)?;
         let headers = read_headers(stream)?;
@@ -94,7 +109,7 @@ impl Answer {
     }
 
     /// Writes the answer; of the body only the first `limit` bytes, whatever its announced length.
-    pub(crate) fn write(&self, stream: &mut TcpStream, head: bool, limit: usize) -> io::Result<()> {
+    pub(crate) fn write(&self, stream: &mut impl Write, head: bool, limit: usize) -> io::Result<()> {
         let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
             text = format!("{text}{name}: {value}\r\n");
@@ -115,7 +130,7 @@ fn length(headers: &[(String, String)]) -> Option<u64> {
     headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok())
 }
 
-fn read_headers(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<(String, String)>> {
+fn read_headers(stream: &mut impl BufRead) -> io::Result<Vec<(String, String)>> {
     let mut headers = Vec::new();
     loop {
         let line = read_line(stream)?;
@@ -125,7 +140,7 @@ fn read_headers(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<(String, St
 }
 
 /// A body of the length that the headers say, or else of this one, `u64::MAX` for all that comes.
-pub(crate) fn read_body(stream: &mut BufReader<TcpStream>, headers: &[(String, String)], unsaid: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_body(stream: &mut impl BufRead, headers: &[(String, String)], unsaid: u64) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     if headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked") {
         loop {
@@ -153,7 +168,7 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+fn read_line(stream: &mut impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     stream.take(64 * 1024).read_line(&mut line)?;
     Ok(line.trim_end().to_owned())

@@ -2,6 +2,7 @@
 
 pub mod buildpack;
 pub mod docker_registry;
+pub mod engine;
 pub mod faulty_proxy;
 pub mod golang;
 mod http;

@@ -27,6 +27,9 @@ pub(super) fn serve(stream: TcpStream, state: &State) {
     let Ok(mut writer) = stream.try_clone() else { return };
     let mut reader = BufReader::new(stream);
     while let Ok(Some(mut request)) = Request::read_head(&mut reader) {
+        if request.invite_body(&mut writer).is_err() {
+            return;
+        }
         let mishap = state.mishap_of(&request);
         match relay(&mut request, mishap, &mut Client { reader: &mut reader, writer: &mut writer }, state) {
             Ok(End::Open) => {}

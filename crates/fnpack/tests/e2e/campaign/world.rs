@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fnpack_core::digest::DiffId;
 use fnpack_core::image::{BlobSink, Descriptor, History, Image, ImageConfig, Layer, MemoryBlobs, media_type};
-use fnpack_core::pipeline::{PullPolicy, Registry, Report, Surroundings, Workbench};
+use fnpack_core::pipeline::{EngineAccess, PullPolicy, Registry, Report, Surroundings, Workbench};
 use fnpack_core::reference::Reference;
 use fnpack_core::registry::{RegistryClient, Retry, Settings, Timeouts};
 use fnpack_core::store::{Store, StoreOptions};
@@ -111,6 +111,7 @@ impl World {
         Workbench {
             store: self.store.clone(),
             registry: Some(Registry::new(move || Ok(RegistryClient::new(settings())?))),
+            engine: EngineAccess::default(),
             pull_policy: PullPolicy::default(),
             made_here: Vec::new(),
             surroundings: Surroundings { init: "/proc/self/exe".into(), certificates: None, proxy: Vec::new() },
