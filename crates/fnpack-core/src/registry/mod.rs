@@ -25,7 +25,7 @@ mod endpoint;
 mod error;
 mod exchange;
 mod host_certificates;
-mod parallel;
+pub(crate) mod parallel;
 mod peer_certificate;
 mod progress;
 mod pull;

@@ -11,6 +11,7 @@ use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
 
 use super::error::{CertificateFault, Refusal, RegistryError, Request};
 use super::host_certificates::HostCertificates;
+use super::parallel;
 use super::peer_certificate::PeerCertificate;
 use super::refusal;
 use super::settings::{Settings, Timeouts};
@@ -294,7 +295,8 @@ fn agent(tls: TlsConfig, user_agent: &str, timeouts: Timeouts, proxy: Option<ure
         .timeout_per_write(Some(timeouts.stall))
         .input_buffer_size(128 * 1024)
         .output_buffer_size(128 * 1024)
-        .max_idle_connections_per_host(8)
+        .max_idle_connections(2 * parallel::AT_ONCE)
+        .max_idle_connections_per_host(parallel::AT_ONCE)
         .build()
         .into()
 }
