@@ -11,8 +11,8 @@ use super::{BLOBS, Inner, Keep, Result, Store, StoreError};
 use crate::digest::{Digest, Hashing};
 use crate::image::{Blob, BlobSink, BlobSource, PendingBlob, Verified};
 
-/// From this size on a blob is synced and named at once, so that an interrupted pull goes on where it
-/// stopped. Smaller ones wait for the barrier, so that ten thousand configs are one sync.
+/// From this size on a blob whose digest was known beforehand is synced and named at once, so that an interrupted
+/// pull goes on where it stopped. Others wait for the barrier, so that ten thousand configs are one sync.
 const LARGE: u64 = 1024 * 1024;
 /// A repository name has at most 255 characters.
 const MAX_SOURCE: u64 = 1024;
@@ -197,24 +197,24 @@ impl Scratch<Hashing<File>> {
             self.store.inner.disk.discard_file(&self.path);
             return Err(StoreError::WrongDigest { expected: *expected, actual });
         }
-        self.keep(actual, size)?;
+        self.keep(actual, expected.is_some() && size >= LARGE)?;
         Ok((actual, size))
     }
 }
 
 impl<F> Scratch<F> {
-    /// The finished file is staged, or named at once if it is large.
-    fn keep(&self, digest: Digest, size: u64) -> Result<()> {
+    /// The finished file is named at once, or staged.
+    fn keep(&self, digest: Digest, at_once: bool) -> Result<()> {
         let inner = &self.store.inner;
         inner.protect([Keep::Blob(digest)])?;
         if inner.has_blob(&digest)? {
             inner.disk.discard_file(&self.path);
-        } else if size < LARGE {
-            inner.stage_file(Stage::Blob(digest), self.path.clone());
-        } else {
+        } else if at_once {
             inner.disk.sync_file(&self.path)?;
             inner.disk.rename(&self.path, &inner.path_of(&Stage::Blob(digest)))?;
             inner.disk.sync_folder(&inner.disk.at(BLOBS))?;
+        } else {
+            inner.stage_file(Stage::Blob(digest), self.path.clone());
         }
         Ok(())
     }
@@ -234,7 +234,7 @@ impl IncomingBlob {
     /// Ends the blob, under the digest that its bytes were found to have.
     pub fn commit(mut self, verified: &Verified) -> Result<()> {
         self.0.file = None;
-        self.0.keep(verified.digest(), verified.size())
+        self.0.keep(verified.digest(), verified.size() >= LARGE)
     }
 }
 
