@@ -15,38 +15,28 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 FNPACK = TARGET / "release/fnpack"
 
 
-def run(command, environment=None):
+def run(command):
     """Runs a program; gives seconds and peak memory in MiB of the process itself.
 
     What wait4 tells counts the children too (a compiler among them), so the kernel's mark of the process is read
     while it runs."""
     peak = [0]
     start = time.perf_counter()
-    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     watching = threading.Thread(target=watch_memory, args=(process.pid, peak), daemon=True)
     watching.start()
     errors = process.stderr.read()
     status = process.wait()
-    seconds = time.perf_counter() - start
-    watching.join()
-    fail_unless_well(command, status, errors)
-    return seconds, peak[0] / 1024
-
-
-def seconds(command, environment=None):
-    """Runs a program and gives the seconds alone: nothing else runs beside it."""
-    start = time.perf_counter()
-    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
-    errors = process.stderr.read()
-    status = process.wait()
     taken = time.perf_counter() - start
-    fail_unless_well(command, status, errors)
-    return taken
-
-
-def fail_unless_well(command, status, errors):
+    watching.join()
     if status != 0:
         sys.exit(f"{' '.join(map(str, command))} failed:\n{errors.decode(errors='replace')}")
+    return taken, peak[0] / 1024
+
+
+def seconds(command):
+    """Runs a program and gives the seconds alone."""
+    return run(command)[0]
 
 
 def watch_memory(pid, peak):
@@ -84,26 +74,23 @@ class Table:
     def add_ratio(self, case, times, goal):
         """How many times as fast as somebody else it is; `goal` is the least it may be."""
         self.rows.append({"case": case, "times": times, "goal": goal})
-        print(f"{case:44} {times:10.2f} x      goal {goal:g}: {verdict(times >= goal)}", flush=True)
+        print(f"{case:60} {times:6.2f} x  goal {goal:.2g}: {verdict(times >= goal)}", flush=True)
 
     def contest(self, case, contestants, rounds, goals):
         """Lets contestants run in turn, so that what else the machine does meets all of them.
 
-        `contestants` are functions by name that give seconds, or one such figure from elsewhere. `goals` are
-        (name, name of the other, how many times as fast)."""
+        `contestants` are functions by name that give seconds; `goals` are (name, name of the other, how many times
+        as fast)."""
         taken = {name: [] for name in contestants}
         names = list(contestants)
         for number in range(rounds):
             shift = number % len(names)
             for name in names[shift:] + names[:shift]:
-                contestant = contestants[name]
-                taken[name].append(contestant() if callable(contestant) else contestant)
+                taken[name].append(contestants[name]())
         for name in names:
-            told = "" if callable(contestants[name]) else " (not measured here)"
-            self.add(f"{case}: {name}{told}", taken[name])
+            self.add(f"{case}: {name}", taken[name])
         for name, other, goal in goals:
-            if other in taken:
-                self.add_ratio(f"{case}: {name} to {other}", statistics.median(taken[other]) / statistics.median(taken[name]), goal)
+            self.add_ratio(f"{case}: {name} to {other}", statistics.median(taken[other]) / statistics.median(taken[name]), goal)
 
     def missed(self):
         """Cases that do not reach their goal."""
