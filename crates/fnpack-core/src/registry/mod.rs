@@ -33,7 +33,7 @@ mod faults;
 mod fetch;
 mod host_certificates;
 mod http_date;
-mod parallel;
+pub(crate) mod parallel;
 mod peer_certificate;
 mod pem;
 mod progress;
