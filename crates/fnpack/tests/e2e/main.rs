@@ -13,6 +13,8 @@ mod copy;
 mod custom;
 mod dockerfile;
 mod documents_tree;
+mod engine;
+mod engine_answers;
 mod environment;
 mod golang;
 mod help;

@@ -1,0 +1,152 @@
+//! Functions answer in a real engine: an image of buildpacks and one of a Dockerfile for each language, loaded into docker,
+//! started there with the command, the user and the rights that Function Mesh gives a container, against a real Pulsar.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+
+use fnpack_artifact::Facts;
+use fnpack_core::function_mesh::{self, Instance, LogLevel, Ports, Resources};
+
+use super::broker::{self, Broker, topic};
+use super::engine::{self, Container, Engine};
+use super::environment::Environment;
+use super::language::{GO, JAVA, Language, PYTHON};
+use super::proof::{EXCLAMATION, ORDERS, PRODUCTS, Talk, by_dockerfile};
+
+/// An image in the engine that is to answer.
+struct Subject<'a> {
+    engine: &'static Engine,
+    pulsar: &'static Broker,
+    image: &'a str,
+    /// Of the Function resource, where the image does not say it.
+    class: Option<&'a str>,
+}
+
+impl Subject<'_> {
+    /// Starts it and compares its answers.
+    #[track_caller]
+    fn answers(&self, talk: &Talk) {
+        let name = self.image.replace('/', "-");
+        let facts = self.facts();
+        let container = self.start(&name, &facts);
+        let answers = self.pulsar.exchange(facts.language.as_str(), &name, talk.inputs);
+        let answers = answers.unwrap_or_else(|| panic!("{} does not answer\n{}", self.image, container.log()));
+        assert_eq!(answers, talk.answers, "{}", self.image);
+    }
+
+    /// What the engine knows of the function by the labels.
+    fn facts(&self) -> Facts {
+        let labels = self.engine.docker(["image", "inspect", "--format", "{{json .Config.Labels}}", self.image]).success();
+        let labels: BTreeMap<String, String> = serde_json::from_str(&labels).unwrap();
+        let mut facts = Facts::from_labels(|label| labels.get(label).map(String::as_str)).unwrap();
+        facts.class_name = self.class.map(str::to_owned).or(facts.class_name);
+        facts
+    }
+
+    fn start(&self, name: &str, facts: &Facts) -> Container<'static> {
+        let container = instance(name, facts, self.pulsar).container().unwrap();
+        let user = function_mesh::user();
+        let mut arguments = vec![format!("--user={}:{}", user.uid, user.gid), "--network=host".to_owned()];
+        arguments.extend(["--cap-drop=ALL", "--security-opt=no-new-privileges"].map(str::to_owned));
+        arguments.extend(container.environment.iter().map(|(variable, value)| format!("--env={variable}={value}")));
+        let (program, rest) = container.command.split_first().unwrap();
+        arguments.extend([format!("--entrypoint={program}"), self.image.to_owned()]);
+        arguments.extend(rest.iter().cloned());
+        self.engine.start_container(arguments)
+    }
+}
+
+/// As the operator would be told of the function by its resource.
+fn instance(name: &str, facts: &Facts, pulsar: &Broker) -> Instance {
+    let string = Some("java.lang.String".to_owned());
+    Instance {
+        language: facts.language,
+        artifact: facts.artifact.clone(),
+        class_name: facts.class_name.clone(),
+        tenant: "public".to_owned(),
+        namespace: "default".to_owned(),
+        name: name.to_owned(),
+        cluster: "standalone".to_owned(),
+        uid: "00000000-0000-4000-8000-000000000001".to_owned(),
+        inputs: vec![topic(name, "in")],
+        output: Some(topic(name, "out")),
+        input_type: facts.input_type.clone().or_else(|| string.clone()),
+        output_type: facts.output_type.clone().or(string),
+        subscription: None,
+        user_config: serde_json::Map::new(),
+        window: None,
+        parallelism: 1,
+        shard: 0,
+        resources: Resources::default(),
+        ports: free_ports(),
+        log_level: LogLevel::Unset,
+        broker: function_mesh::Broker { service: pulsar.service.clone(), web: pulsar.web.clone(), authentication: None, trust: None },
+    }
+}
+
+/// A pod has a network of its own; here the instances of all tests share one.
+fn free_ports() -> Ports {
+    let listeners = [(); 2].map(|()| TcpListener::bind("0.0.0.0:0").unwrap());
+    let [control, metrics] = listeners.map(|listener| listener.local_addr().unwrap().port());
+    Ports { control, metrics }
+}
+
+/// Brings an image of the store into the engine.
+fn load(environment: &Environment, engine: &Engine, image: &str) {
+    let file = environment.path().join("loaded.tar");
+    let file = file.to_str().unwrap();
+    environment.fnpack(["image", "save", "--format", "docker", "-o", file, image]).success();
+    engine.docker(["load", "--quiet", "--input", file]).success();
+}
+
+/// The image of the language's builder answers.
+fn image_of_buildpacks_answers(language: &Language, talk: &Talk) {
+    let (Some(environment), Some(engine)) = (language.tree(), engine::shared()) else { return };
+    let Some(pulsar) = broker::shared() else { return };
+    let image = &format!("engine/{}", language.name);
+    language.build(&environment, image, &language.example(), &[]).success();
+    load(&environment, engine, image);
+    Subject { engine, pulsar, image, class: None }.answers(talk);
+}
+
+/// The image of the example Dockerfile answers; `file` is the package as the Dockerfile calls it.
+fn image_of_a_dockerfile_answers(language: &Language, file: &str, class: Option<&str>, talk: &Talk) {
+    let (Some(environment), Some(engine)) = (language.tree(), engine::shared()) else { return };
+    let Some(pulsar) = broker::shared() else { return };
+    let image = &format!("engine/{}-dockerfile", language.name);
+    let package = environment.write(&format!("context/{file}"), "");
+    language.package(&environment, &language.example(), &package, &[]).success();
+    by_dockerfile(&environment, language, image, &[]).success();
+    load(&environment, engine, image);
+    Subject { engine, pulsar, image, class }.answers(talk);
+}
+
+#[test]
+fn go_image_of_buildpacks_answers_in_docker() {
+    image_of_buildpacks_answers(&GO, &EXCLAMATION);
+}
+
+#[test]
+fn java_image_of_buildpacks_answers_in_docker() {
+    image_of_buildpacks_answers(&JAVA, &ORDERS);
+}
+
+#[test]
+fn python_image_of_buildpacks_answers_in_docker() {
+    image_of_buildpacks_answers(&PYTHON, &PRODUCTS);
+}
+
+#[test]
+fn go_image_of_a_dockerfile_answers_in_docker() {
+    image_of_a_dockerfile_answers(&GO, "function", None, &EXCLAMATION);
+}
+
+#[test]
+fn java_image_of_a_dockerfile_answers_in_docker() {
+    image_of_a_dockerfile_answers(&JAVA, "function.jar", Some("io.fnpack.examples.OrderEnricher"), &ORDERS);
+}
+
+#[test]
+fn python_image_of_a_dockerfile_answers_in_docker() {
+    image_of_a_dockerfile_answers(&PYTHON, "function.zip", Some("product_match.function.ProductMatch"), &PRODUCTS);
+}
