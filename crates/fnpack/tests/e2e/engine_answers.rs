@@ -52,7 +52,7 @@ impl Subject<'_> {
         let (program, rest) = container.command.split_first().unwrap();
         arguments.extend([format!("--entrypoint={program}"), self.image.to_owned()]);
         arguments.extend(rest.iter().cloned());
-        self.engine.start_container(arguments)
+        self.engine.start_container(&arguments)
     }
 }
 
@@ -101,7 +101,7 @@ fn load(environment: &Environment, engine: &Engine, image: &str) {
 
 /// The image of the language's builder answers.
 fn image_of_buildpacks_answers(language: &Language, talk: &Talk) {
-    let (Some(environment), Some(engine)) = (language.tree(), engine::shared()) else { return };
+    let (Some(environment), Some(engine)) = (language.tree(), engine::docker()) else { return };
     let Some(pulsar) = broker::shared() else { return };
     let image = &format!("engine/{}", language.name);
     language.build(&environment, image, &language.example(), &[]).success();
@@ -111,7 +111,7 @@ fn image_of_buildpacks_answers(language: &Language, talk: &Talk) {
 
 /// The image of the example Dockerfile answers; `file` is the package as the Dockerfile calls it.
 fn image_of_a_dockerfile_answers(language: &Language, file: &str, class: Option<&str>, talk: &Talk) {
-    let (Some(environment), Some(engine)) = (language.tree(), engine::shared()) else { return };
+    let (Some(environment), Some(engine)) = (language.tree(), engine::docker()) else { return };
     let Some(pulsar) = broker::shared() else { return };
     let image = &format!("engine/{}-dockerfile", language.name);
     let package = environment.write(&format!("context/{file}"), "");
