@@ -5,7 +5,7 @@
 //! endpoint of its own). It records every request and misbehaves on demand ([`Fault`]). Everything
 //! ends when the value is dropped.
 
-mod http;
+pub(crate) mod http;
 mod routes;
 
 use std::collections::HashMap;

@@ -36,6 +36,7 @@ fn bench() -> (TempDir, Workbench<'static>) {
     let bench = Workbench {
         store: Store::open(folder.path().join("store"), options).unwrap(),
         registry: Some(Registry::new(|| Ok(client()?))),
+        engine: EngineAccess::default(),
         pull_policy: PullPolicy::default(),
         made_here: Vec::new(),
         surroundings: Surroundings { init: "/proc/self/exe".into(), certificates: None, proxy: Vec::new() },

@@ -68,6 +68,10 @@ impl Explain for FindError {
             Self::OfflinePush { .. } => Advice::new(Usage).hint("leave out `--offline`"),
             Self::Nameless { .. } => Advice::new(Usage).hint("give it one: `fnpack image copy` it to a name"),
             Self::Archive(source) => source.advice(),
+            Self::Engine(source) => source.advice(),
+            Self::NotExported { source, .. } => {
+                Advice { class: Registry, hint: None, ..source.advice() }.or_hint("try `docker save` and `docker-archive:FILE`")
+            }
             Self::Reference(source) => source.advice(),
             Self::Connect(source) => source.advice(),
             Self::Store(source) => source.advice(),
@@ -80,7 +84,10 @@ impl Explain for AddressError {
         match self {
             Self::Reference(source) => source.advice(),
             Self::Archive(source) => source.advice(),
-            Self::Engine { .. } => Advice::new(Usage),
+            Self::Engine(_) => Advice::new(Usage).hint("write it as `docker-daemon:NAME[:TAG]`"),
+            Self::ContainersStorage { .. } => {
+                Advice::new(Usage).hint("write `docker-daemon:NAME`, and have podman's socket open: `systemctl --user start podman.socket`")
+            }
         }
     }
 }
@@ -91,6 +98,8 @@ impl Explain for CopyError {
             Self::Find(source) => source.advice(),
             Self::Archive(source) => source.advice(),
             Self::Registry { source, .. } => source.advice(),
+            Self::Engine(source) => source.advice(),
+            Self::NoNameInEngine { .. } => Advice::new(Usage).hint("write `docker-daemon:NAME:TAG`"),
             Self::Store(source) => source.advice(),
             Self::Unusable { source, .. } => source.advice(),
             Self::File { source, .. } => source.advice(),

@@ -1,48 +1,47 @@
-//! As much of HTTP/1.1 as registry clients speak to a server on loopback.
+//! As much of HTTP/1.1 as clients of registries and engines speak to a server of this machine.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 
 /// What a client sent.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
-    pub(super) method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// Path and query.
-    pub(super) target: String,
+    pub(crate) target: String,
     headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What the server answers.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
     /// The value of a header; `name` in lower case.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 
     /// The values of a query parameter.
-    pub(super) fn query(&self, name: &str) -> Vec<String> {
+    pub(crate) fn query(&self, name: &str) -> Vec<String> {
         form_values(self.target.split_once('?').map_or("", |(_, query)| query), name)
     }
 
     /// The values of a field of a form sent as body.
-    pub(super) fn form(&self, name: &str) -> Vec<String> {
+    pub(crate) fn form(&self, name: &str) -> Vec<String> {
         form_values(&String::from_utf8_lossy(&self.body), name)
     }
 
     /// Reads the next request of a connection; `None` when the client closed it.
-    pub(super) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
+    pub(crate) fn read<S: Read + Write>(stream: &mut BufReader<S>) -> io::Result<Option<Self>> {
         let line = read_line(stream)?;
         let mut words = line.split(' ');
         let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
@@ -60,7 +59,7 @@ impl Request {
         Ok(Some(request))
     }
 
-    fn read_body(&self, stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+    fn read_body<S: Read>(&self, stream: &mut BufReader<S>) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         if self.header("transfer-encoding") == Some("chunked") {
             loop {
@@ -81,28 +80,28 @@ impl Request {
 }
 
 impl Answer {
-    pub(super) fn new(status: u16) -> Self {
+    pub(crate) fn new(status: u16) -> Self {
         Self { status, ..Self::default() }
     }
 
     /// An error in the form of the distribution specification.
-    pub(super) fn error(status: u16, code: &str, message: &str) -> Self {
+    pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
         let body = serde_json::json!({ "errors": [{ "code": code, "message": message }] });
         Self::new(status).header("Content-Type", "application/json").body(body.to_string().into_bytes())
     }
 
-    pub(super) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    pub(super) fn body(mut self, body: Vec<u8>) -> Self {
+    pub(crate) fn body(mut self, body: Vec<u8>) -> Self {
         self.body = body;
         self
     }
 
     /// Writes the answer; of the body only the first `limit` bytes, whatever its announced length.
-    pub(super) fn write(&self, stream: &mut TcpStream, head: bool, limit: usize) -> io::Result<()> {
+    pub(crate) fn write(&self, stream: &mut impl Write, head: bool, limit: usize) -> io::Result<()> {
         let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
             text = format!("{text}{name}: {value}\r\n");
@@ -128,7 +127,7 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+fn read_line<S: Read>(stream: &mut BufReader<S>) -> io::Result<String> {
     let mut line = String::new();
     stream.take(64 * 1024).read_line(&mut line)?;
     Ok(line.trim_end().to_owned())
