@@ -13,9 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::environment::{Outcome, cache, user_is_root};
+use super::environment::{Environment, Outcome, cache, user_is_root};
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 const FOLDER: &str = "fnpack-engine-";
 
 /// Around an engine: what it leaves is removed once its processes are gone.
@@ -108,20 +108,21 @@ impl Engine {
         self.docker(["version"]).success();
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.join("socket")
     }
 
-    /// Where it listens, as `DOCKER_HOST` has it.
-    pub(crate) fn host(&self) -> String {
-        format!("unix://{}", self.socket().display())
+    /// Runs fnpack where `DOCKER_HOST` names it.
+    pub(crate) fn fnpack<S: AsRef<OsStr>>(&self, environment: &Environment, arguments: impl IntoIterator<Item = S>) -> Outcome {
+        environment.command().env("DOCKER_HOST", host(&self.socket())).args(arguments).output().unwrap().into()
     }
 
     /// Runs Debian's `docker` with it.
     pub(crate) fn docker<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Outcome {
         let mut docker = Command::new("docker");
         docker.env_clear().env("PATH", path()).env("HOME", &self.folder);
-        docker.args(["--host", &self.host()]).args(arguments).output().unwrap().into()
+        docker.args(["--host", &host(&self.socket())]).args(arguments).output().unwrap().into()
     }
 
     /// Runs `ctr` with the containerd that docker has started, in the namespace of Kubernetes.
@@ -150,6 +151,11 @@ impl Drop for Container<'_> {
     fn drop(&mut self) {
         self.engine.docker(["rm", "--force", "--volumes", &self.id]);
     }
+}
+
+/// A socket as `DOCKER_HOST` has it.
+pub(crate) fn host(socket: &Path) -> String {
+    format!("unix://{}", socket.display())
 }
 
 /// What is left where somebody has killed the shell around an engine.

@@ -6,11 +6,12 @@ use std::net::TcpListener;
 
 use fnpack_artifact::Facts;
 use fnpack_core::function_mesh::{self, Instance, LogLevel, Ports, Resources};
+use serde_json::Value;
 
 use super::broker::{self, Broker, topic};
 use super::engine::{self, Container, Engine};
 use super::environment::Environment;
-use super::language::{GO, JAVA, Language, PYTHON};
+use super::language::{GO, JAVA, Language, PYTHON, path};
 use super::proof::{EXCLAMATION, ORDERS, PRODUCTS, Talk, by_dockerfile};
 
 /// An image in the engine that is to answer.
@@ -91,39 +92,50 @@ fn free_ports() -> Ports {
     Ports { control, metrics }
 }
 
-/// Brings an image of the store into the engine.
-fn load(environment: &Environment, engine: &Engine, image: &str) {
-    let file = environment.path().join("loaded.tar");
-    let file = file.to_str().unwrap();
-    environment.fnpack(["image", "save", "--format", "docker", "-o", file, image]).success();
-    engine.docker(["load", "--quiet", "--input", file]).success();
-}
-
 /// The image of the language's builder answers.
-fn image_of_buildpacks_answers(language: &Language, talk: &Talk) {
-    let (Some(environment), Some(engine)) = (language.tree(), engine::docker()) else { return };
-    let Some(pulsar) = broker::shared() else { return };
-    let image = &format!("engine/{}", language.name);
-    language.build(&environment, image, &language.example(), &[]).success();
-    load(&environment, engine, image);
-    Subject { engine, pulsar, image, class: None }.answers(talk);
+fn image_of_buildpacks_answers(language: &Language, talk: &Talk) -> Option<Environment> {
+    let (environment, engine) = (language.tree()?, engine::docker()?);
+    let image = format!("engine/{}", language.name);
+    let build = language.arguments(&["build", &image, path(&language.example())], &["--load"]);
+    engine.fnpack(&environment, build).success();
+    Subject { engine, pulsar: broker::shared()?, image: &image, class: None }.answers(talk);
+    Some(environment)
 }
 
 /// The image of the example Dockerfile answers; `file` is the package as the Dockerfile calls it.
-fn image_of_a_dockerfile_answers(language: &Language, file: &str, class: Option<&str>, talk: &Talk) {
-    let (Some(environment), Some(engine)) = (language.tree(), engine::docker()) else { return };
-    let Some(pulsar) = broker::shared() else { return };
-    let image = &format!("engine/{}-dockerfile", language.name);
+fn image_of_a_dockerfile_answers(language: &Language, file: &str, class: Option<&str>, talk: &Talk) -> Option<()> {
+    let (environment, engine) = (language.tree()?, engine::docker()?);
+    let image = format!("engine/{}-dockerfile", language.name);
     let package = environment.write(&format!("context/{file}"), "");
     language.package(&environment, &language.example(), &package, &[]).success();
-    by_dockerfile(&environment, language, image, &[]).success();
-    load(&environment, engine, image);
-    Subject { engine, pulsar, image, class }.answers(talk);
+    let mut build = by_dockerfile(&environment, language, &image);
+    build.push("--load".to_owned());
+    engine.fnpack(&environment, build).success();
+    Subject { engine, pulsar: broker::shared()?, image: &image, class }.answers(talk);
+    Some(())
+}
+
+/// The function with another mark goes to the engine without the runner, and answers with it.
+fn changed_function_is_loaded_and_answers(environment: &Environment) -> Option<()> {
+    let (engine, image) = (engine::docker()?, "engine/go-changed");
+    for file in ["go.mod", "go.sum", "main.go"] {
+        let text = fs_err::read_to_string(GO.example().join(file)).unwrap();
+        environment.write(&format!("changed/{file}"), &text.replace("return \"!\"", "return \"?\""));
+    }
+    let source = environment.path().join("changed");
+    let built = engine.fnpack(environment, GO.arguments(&["build", image, path(&source)], &["--load"]));
+    let inspected: Value = serde_json::from_str(&environment.fnpack(["inspect", "-o", "json", image]).success()).unwrap();
+    let present = built.stderr.split("layers sent, ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+    assert!(present.unwrap() >= inspected["base"]["layers"].as_u64().unwrap(), "{}", built.stderr);
+    built.success();
+    Subject { engine, pulsar: broker::shared()?, image, class: None }.answers(&Talk { inputs: &["why"], answers: "why?\n" });
+    Some(())
 }
 
 #[test]
 fn go_image_of_buildpacks_answers_in_docker() {
-    image_of_buildpacks_answers(&GO, &EXCLAMATION);
+    let environment = image_of_buildpacks_answers(&GO, &EXCLAMATION);
+    environment.and_then(|environment| changed_function_is_loaded_and_answers(&environment));
 }
 
 #[test]

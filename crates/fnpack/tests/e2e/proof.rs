@@ -2,7 +2,7 @@
 //! our runners, before and after a rebase; and packages registered with a real functions worker.
 
 use super::broker::{self, Answer, Registration};
-use super::environment::{Environment, Outcome, repository};
+use super::environment::{Environment, repository};
 use super::language::{self, GO, JAVA, Language, PYTHON, path};
 
 /// What an example is asked and what it answers.
@@ -107,7 +107,7 @@ fn prove_package(language: &Language, file: &str, class: Option<&str>, talk: &Ta
     answers(&environment, &ready, talk);
 
     let image = format!("proof/{name}-dockerfile");
-    by_dockerfile(&environment, language, &image, &[]).success();
+    environment.fnpack(by_dockerfile(&environment, language, &image)).success();
     // What fnpack labels its own images with; a manifest of Function Mesh says the same.
     let strings = ["--input-type", "java.lang.String", "--output-type", "java.lang.String"];
     let types = if name == "java" { &strings[..] } else { &[] };
@@ -115,13 +115,12 @@ fn prove_package(language: &Language, file: &str, class: Option<&str>, talk: &Ta
     answers_as(&environment, &image, talk, &[&class, types].concat());
 }
 
-/// Makes an image of the package in the folder `context` by the language's example Dockerfile.
-pub(crate) fn by_dockerfile(environment: &Environment, language: &Language, image: &str, more: &[&str]) -> Outcome {
+/// What makes an image of the package in the folder `context` by the language's example Dockerfile.
+pub(crate) fn by_dockerfile(environment: &Environment, language: &Language, image: &str) -> Vec<String> {
     let recipe = repository().join("examples/dockerfile").join(language.name).join("Dockerfile");
     let argument = format!("RUNNER_IMAGE=stack/{}-runner", language.name);
     let context = environment.path().join("context");
-    let build = ["image", "build", "-t", image, "-f", path(&recipe), "--build-arg", &argument, path(&context)];
-    environment.fnpack(build.iter().chain(more))
+    ["image", "build", "-t", image, "-f", path(&recipe), "--build-arg", &argument, path(&context)].map(str::to_owned).into()
 }
 
 #[test]

@@ -166,6 +166,38 @@ fn decoys_and_trace_see_what_is_opened(session: &Watched) {
     }
 }
 
+#[test]
+fn engine_that_is_asked_for_is_the_first_one_found() {
+    if !user_is_root() {
+        eprintln!("skipped: only root can give a session a `/run` of its own");
+        return;
+    }
+    let session = Watched::new(Environment::empty());
+    session.environment.write("small/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n");
+    let call = |arguments: &str, unset: &[&str]| {
+        session.run(env!("CARGO_BIN_EXE_fnpack"), &arguments.split(' ').collect::<Vec<_>>(), unset).failure(4)
+    };
+    let contacts = |arguments: &str, unset: &[&str]| {
+        call(arguments, unset);
+        assert!(!session.traced().is_empty(), "{arguments}");
+        session.contacts()
+    };
+    for ask in ["image build -t tiny --load small", "image copy tiny docker-daemon:tiny", "inspect docker-daemon:tiny"] {
+        assert_eq!(contacts(ask, &[]), ["named/docker-host.sock"], "{ask}");
+    }
+    let ask = "image copy tiny docker-daemon:tiny";
+    assert_eq!(contacts(ask, &["DOCKER_HOST"]), ["named/context.sock"]);
+    fs_err::remove_file(session.environment.path().join("home/.docker/config.json")).unwrap();
+    assert_eq!(contacts(ask, &["DOCKER_HOST"]), ["named/container-host.sock"]);
+    for place in ["run/docker.sock", "xdg/docker.sock", "home/.docker/run/docker.sock", "xdg/podman/podman.sock", "run/podman/podman.sock"]
+    {
+        assert_eq!(contacts(ask, &["DOCKER_HOST", "CONTAINER_HOST"]), [place]);
+        fs_err::remove_file(session.environment.path().join(place)).unwrap();
+    }
+    let error = call(ask, &["DOCKER_HOST", "CONTAINER_HOST"]);
+    assert!(error.contains("/var/run/docker.sock") && error.contains("xdg/podman/podman.sock"), "{error}");
+}
+
 fn functions(session: &Watched) {
     let call = |command: &[&str], more: &[&str]| {
         let arguments = GO.arguments(command, more);
