@@ -25,6 +25,9 @@ rm -rf "$2"
 find /sys/fs/cgroup -depth -type d -path "*/${2##*/}*" -exec rmdir {} + 2>/dev/null
 "#;
 
+/// The store of images that Debian's docker has, whatever a newer one would choose.
+const CONFIGURATION: &str = r#"{"features": {"containerd-snapshotter": false}}"#;
+
 /// Nothing of the network is touched, as containers here get the machine's.
 const DOCKER: &str = r#"
 dockerd --config-file "$1/config" --host "unix://$1/socket" --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" \
@@ -86,7 +89,7 @@ impl Engine {
         remove_those_of_the_dead(&cache);
         let folder = cache.join(format!("{FOLDER}{name}-{}", std::process::id()));
         fs_err::create_dir(&folder).unwrap();
-        fs_err::write(folder.join("config"), "{}").unwrap();
+        fs_err::write(folder.join("config"), CONFIGURATION).unwrap();
         let log = fs_err::File::create(folder.join("log")).unwrap().into_file();
         let mut outside = Command::new("sh");
         outside.args(["-c", OUTSIDE, "fnpack-engine", script]).arg(&folder).env("PATH", path());
