@@ -31,12 +31,12 @@ const CONFIGURATION: &str = r#"{"features": {"containerd-snapshotter": false}}"#
 /// Nothing of the network is touched, as containers here get the machine's.
 const DOCKER: &str = r#"
 dockerd --config-file "$1/config" --host "unix://$1/socket" --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" \
-    --cgroup-parent "/${1##*/}" --exec-opt native.cgroupdriver=cgroupfs \
+    --exec-opt native.cgroupdriver=cgroupfs \
     --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false --userland-proxy=false </dev/null"#;
 
-/// With the storage that needs nothing of the kernel.
+/// With the runtime that docker has: the other one refuses some machines.
 const PODMAN: &str = r#"
-podman --root "$1/data" --runroot /run/podman --storage-driver vfs --cgroup-manager cgroupfs --events-backend file \
+podman --root "$1/data" --runroot /run/podman --runtime runc --cgroup-manager cgroupfs --events-backend file \
     system service --time 0 "unix://$1/socket" </dev/null"#;
 
 /// An engine that is ready.
@@ -136,7 +136,8 @@ impl Engine {
 
     /// Starts a container; `arguments` are those of `docker run`.
     pub(crate) fn start_container(&self, arguments: &[String]) -> Container<'_> {
-        let id = self.docker(["run", "--detach"].into_iter().chain(arguments.iter().map(String::as_str))).success();
+        let control_group = format!("--cgroup-parent=/{}", self.folder.file_name().unwrap().display());
+        let id = self.docker(["run", "--detach", &control_group].into_iter().chain(arguments.iter().map(String::as_str))).success();
         Container { engine: self, id }
     }
 }

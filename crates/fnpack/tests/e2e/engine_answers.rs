@@ -93,9 +93,9 @@ fn free_ports() -> Ports {
 }
 
 /// The image of the language's builder answers.
-fn image_of_buildpacks_answers(language: &Language, talk: &Talk) -> Option<Environment> {
-    let (environment, engine) = (language.tree()?, engine::docker()?);
-    let image = format!("engine/{}", language.name);
+fn image_of_buildpacks_answers(engine: Option<&'static Engine>, language: &Language, talk: &Talk) -> Option<Environment> {
+    let (environment, engine) = (language.tree()?, engine?);
+    let image = format!("{}/{}", engine.name, language.name);
     let build = language.arguments(&["build", &image, path(&language.example())], &["--load"]);
     engine.fnpack(&environment, build).success();
     Subject { engine, pulsar: broker::shared()?, image: &image, class: None }.answers(talk);
@@ -134,18 +134,23 @@ fn changed_function_is_loaded_and_answers(environment: &Environment) -> Option<(
 
 #[test]
 fn go_image_of_buildpacks_answers_in_docker() {
-    let environment = image_of_buildpacks_answers(&GO, &EXCLAMATION);
+    let environment = image_of_buildpacks_answers(engine::docker(), &GO, &EXCLAMATION);
     environment.and_then(|environment| changed_function_is_loaded_and_answers(&environment));
 }
 
 #[test]
+fn go_image_of_buildpacks_answers_in_podman() {
+    image_of_buildpacks_answers(engine::podman(), &GO, &EXCLAMATION);
+}
+
+#[test]
 fn java_image_of_buildpacks_answers_in_docker() {
-    image_of_buildpacks_answers(&JAVA, &ORDERS);
+    image_of_buildpacks_answers(engine::docker(), &JAVA, &ORDERS);
 }
 
 #[test]
 fn python_image_of_buildpacks_answers_in_docker() {
-    image_of_buildpacks_answers(&PYTHON, &PRODUCTS);
+    image_of_buildpacks_answers(engine::docker(), &PYTHON, &PRODUCTS);
 }
 
 #[test]
