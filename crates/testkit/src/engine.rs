@@ -1,8 +1,8 @@
 //! A container engine in memory, on a unix socket of its own: as much of the Docker Engine API as takes images and gives
 //! them.
 //!
-//! Like the real ones it looks for a layer by chain ID before it opens the layer's file ([`Kind::Docker`]), or makes Ids
-//! of its own ([`Kind::Containerd`]). It records every request and misbehaves on demand ([`Fault`]). Everything ends when
+//! Like the real ones it looks for a layer by chain ID ([`Kind::Docker`]) or diff ID ([`Kind::Podman`]) before it opens the
+//! layer's file, or makes Ids of its own ([`Kind::Containerd`]). It records every request and misbehaves on demand ([`Fault`]). Everything ends when
 //! the value is dropped.
 
 mod images;
@@ -212,7 +212,7 @@ fn of_image(state: &State, method: &str, path: &str, request: &Request) -> Answe
     };
     match (method, action) {
         ("GET", "json") => document(&image.details()),
-        ("GET", "get") => Answer::new(200).body(images.export(&image, name)),
+        ("GET", "get") => Answer::new(200).body(images.export(&image, name, state.kind)),
         ("POST", "tag") => {
             let of = |key: &str| request.query(key).concat();
             images.tag(&image.id, &format!("{}:{}", of("repo"), of("tag")));

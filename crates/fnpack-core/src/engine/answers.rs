@@ -1,5 +1,7 @@
 //! The documents of the Docker Engine API, as far as they are looked at.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::digest::{DiffId, Digest};
@@ -21,6 +23,8 @@ pub(super) struct Summary {
     repo_tags: Option<Vec<String>>,
     #[serde(default)]
     pub(super) created: i64,
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
 }
 
 /// `GET /images/NAME/json`.
@@ -66,6 +70,10 @@ impl Information {
 impl Summary {
     pub(super) fn is_called(&self, names: &[Reference]) -> bool {
         contain(self.repo_tags.as_deref(), names)
+    }
+
+    pub(super) fn shared_labels(&self, labels: &BTreeMap<String, String>) -> usize {
+        self.labels.iter().flatten().filter(|(key, value)| labels.get(*key) == Some(value)).count()
     }
 }
 

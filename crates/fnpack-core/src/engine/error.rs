@@ -159,6 +159,17 @@ pub enum EngineError {
         /// The Id that it has.
         actual: String,
     },
+    /// What it gave is no image, or none for the target.
+    #[error("cannot use what the engine at `{place}` gave for `{name}`")]
+    NotExported {
+        /// As asked for.
+        name: String,
+        /// Its socket or address.
+        place: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<ArchiveError>,
+    },
     /// The image could not be read to be sent.
     #[error(transparent)]
     Packing(#[from] ArchiveError),

@@ -2,8 +2,8 @@
 //!
 //! An [`Engine`] is asked over its unix socket or over TCP. [`Engine::load`] gives it an image: only what it lacks
 //! where it can be told what it has, everything else as one stream from the store's blobs, and what it has afterwards is
-//! held against what was meant. [`Engine::export`] brings an image as the file of `docker save`, which
-//! [`archive`](crate::archive) reads.
+//! held against what was meant. [`Engine::export`] brings an image as `docker save` writes it, read by
+//! [`archive`](crate::archive).
 //!
 //! No engine is looked for before one is asked for: [`EngineSettings`] is only names of places. What an engine says is
 //! foreign: it is bounded, and errors that come with a good status are found.
@@ -26,7 +26,7 @@ mod socket;
 
 pub use address::{EngineImage, EngineImageError};
 pub use error::EngineError;
-pub use export::Exported;
+pub use export::Found;
 pub use load::{Loaded, Progress};
 pub use settings::EngineSettings;
 
@@ -45,9 +45,10 @@ pub struct Engine {
 enum Kind {
     /// Docker's own image store: layers are known by chain ID, images by the digest of their config.
     Docker,
-    /// Docker over containerd's store: images are known by the digest of a manifest that the engine makes itself.
+    /// Docker over containerd's store: images are known by the digest of a manifest that the engine makes itself, and every layer
+    /// is read.
     Containerd,
-    /// Podman: images are known by the digest of their config; what it takes without its bytes is not told.
+    /// Podman: layers are known by diff ID, images by the digest of their config.
     Podman,
 }
 

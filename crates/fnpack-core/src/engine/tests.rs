@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use testkit::engine::{Engine as TestEngine, Fault, Kind as TestKind};
 
 use super::*;
-use crate::archive::{ArchiveError, ImageArchive};
+use crate::archive::ArchiveError;
 use crate::digest::{DiffId, Digest};
 use crate::image::{BlobSink, Descriptor, Image, ImageConfig, Layer, MemoryBlobs, media_type};
 use crate::reference::Reference;
@@ -52,8 +52,7 @@ fn loaded(sent: usize, present: usize) -> Loaded {
 fn export(engine: &TestEngine, what: &str) -> Result<Image, EngineError> {
     let scratch = tempfile::tempdir().unwrap();
     let engine = connect(engine)?;
-    let path = engine.export(&engine.find(&what.parse().unwrap())?, scratch.path())?;
-    Ok(ImageArchive::open(&path, scratch.path())?.image(None, &target())?.image)
+    engine.export(&engine.find(&what.parse().unwrap())?, scratch.path(), &target())
 }
 
 #[test]
@@ -87,21 +86,44 @@ fn image_that_the_engine_has_only_gets_names() {
 }
 
 #[test]
-fn engine_that_does_not_know_layers_by_chain_gets_everything() {
-    for kind in [TestKind::Containerd, TestKind::Podman] {
-        let engine = TestEngine::new(kind);
-        load(&engine, &image(&["base", "one"]), &["app:1"]).unwrap();
-        assert_eq!(load(&engine, &image(&["base", "two"]), &["app:2"]).unwrap(), loaded(2, 0), "{kind:?}");
-        assert_eq!(engine.received_layers(), 2);
+fn podman_is_sent_no_layer_that_it_has_anywhere() {
+    let engine = TestEngine::new(TestKind::Podman);
+    load(&engine, &image(&["base", "one"]), &["app:1"]).unwrap();
+    assert_eq!(load(&engine, &image(&["one", "two", "base"]), &["app:2"]).unwrap(), loaded(1, 2));
+    assert_eq!(engine.received_layers(), 1);
+}
+
+#[test]
+fn engine_over_containerd_gets_everything() {
+    let engine = TestEngine::new(TestKind::Containerd);
+    load(&engine, &image(&["base", "one"]), &["app:1"]).unwrap();
+    assert_eq!(load(&engine, &image(&["base", "two"]), &["app:2"]).unwrap(), loaded(2, 0));
+    assert_eq!(engine.received_layers(), 2);
+}
+
+/// Only so many images are looked at: which ones first decides what is found.
+#[test]
+fn images_that_share_labels_are_looked_at_first() {
+    let engine = TestEngine::new(TestKind::Docker);
+    let labelled = |layers: &[&str]| image(layers).with_config(|config| drop(config.config.labels.insert("stack".into(), "go".into())));
+    load(&engine, &labelled(&["base"]), &["runner:1"]).unwrap();
+    for number in 0..150 {
+        load(&engine, &image(&["other", &number.to_string()]), &[&format!("other:{number}")]).unwrap();
     }
+    engine.take_requests();
+    assert_eq!(load(&engine, &labelled(&["base", "app"]), &["app:1"]).unwrap(), loaded(1, 1));
+    let looked_at = engine.take_requests().iter().filter(|line| line.starts_with("GET /images/sha256:")).count();
+    assert!(looked_at <= 101, "{looked_at}");
 }
 
 #[test]
 fn layer_that_is_removed_meanwhile_is_sent_after_all() {
-    let engine = TestEngine::new(TestKind::Docker);
-    load(&engine, &image(&["base", "one"]), &["app:1"]).unwrap();
-    engine.fault("POST /images/load", 1, Fault::ForgetLayers);
-    assert_eq!(load(&engine, &image(&["base", "two"]), &["app:2"]).unwrap(), loaded(2, 0));
+    for kind in [TestKind::Docker, TestKind::Podman] {
+        let engine = TestEngine::new(kind);
+        load(&engine, &image(&["base", "one"]), &["app:1"]).unwrap();
+        engine.fault("POST /images/load", 1, Fault::ForgetLayers);
+        assert_eq!(load(&engine, &image(&["base", "two"]), &["app:2"]).unwrap(), loaded(2, 0), "{kind:?}");
+    }
 }
 
 #[test]
@@ -116,7 +138,7 @@ fn image_comes_back_as_it_went() {
             assert_eq!((back.config_bytes(), back.diff_ids()), (image.config_bytes(), image.diff_ids()), "{kind:?} {what}");
         }
         let found = connect(&engine).unwrap().find(&"app:1".parse().unwrap()).unwrap();
-        assert_eq!(found.by_config, kind != TestKind::Containerd);
+        assert_eq!(found.config.is_some(), kind != TestKind::Containerd);
     }
 }
 
@@ -251,7 +273,7 @@ fn socket_that_nobody_listens_at_and_socket_of_others_are_told_apart() {
     if !rustix::process::geteuid().is_root() {
         let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("closed.sock")).unwrap();
         let closed = folder.path().join("closed.sock");
-        fs_err::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+        fs_err::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
         let error = Engine::connect(&EngineSettings { sockets: vec![closed], ..EngineSettings::default() }).unwrap_err();
         assert!(matches!(error, EngineError::Forbidden { .. }), "{error}");
     }

@@ -33,7 +33,9 @@ pub enum AddressError {
     #[error(transparent)]
     Engine(#[from] EngineImageError),
     /// Images in the folders of Podman and its kin, which only they may open.
-    #[error("`{text}` is an image in podman's own folders, which fnpack does not open")]
+    #[error(
+        "`{text}` is an image in podman's own folders, which fnpack does not open: write `docker-daemon:NAME` and start podman's socket (`systemctl --user start podman.socket`)"
+    )]
     ContainersStorage {
         /// The text as given.
         text: String,
@@ -49,8 +51,8 @@ impl Address {
     /// The name, if it is one.
     pub fn reference(&self) -> Option<&Reference> {
         match self {
-            Self::Named(reference) | Self::Registry(reference) => Some(reference),
-            Self::Archive(_) | Self::Engine(_) => None,
+            Self::Named(reference) | Self::Registry(reference) | Self::Engine(EngineImage::Named(reference)) => Some(reference),
+            Self::Archive(_) | Self::Engine(EngineImage::Id(_)) => None,
         }
     }
 }
@@ -113,8 +115,7 @@ mod tests {
         for (text, told) in [
             ("docker-daemon:", "Id of an image"),
             ("docker-daemon:App", "Id of an image"),
-            ("docker-daemon:sha256:12", "sha256:12"),
-            ("containers-storage:app", "podman's own folders"),
+            ("containers-storage:app", "start podman's socket"),
             ("oci:", "oci:FOLDER"),
             ("docker://", "empty"),
             ("App", "lower case"),

@@ -54,7 +54,7 @@ pub enum CopyError {
     },
     /// The engine does not take it.
     #[error(transparent)]
-    Engine(Box<EngineError>),
+    Engine(#[from] Box<EngineError>),
     /// Engines are given names, and make Ids and digests themselves.
     #[error("`{address}` is no name to give an image in an engine")]
     NoNameInEngine {

@@ -3,9 +3,8 @@
 use std::sync::OnceLock;
 
 use super::{CopyError, FindError, Workbench};
-use crate::archive::ImageArchive;
 use crate::digest::Digest;
-use crate::engine::{Engine, EngineError, EngineImage, EngineSettings, Exported, Loaded};
+use crate::engine::{Engine, EngineError, EngineImage, EngineSettings, Found, Loaded};
 use crate::image::{BlobSink, Image};
 use crate::reference::Reference;
 use crate::store::{Keep, StoreError};
@@ -28,11 +27,11 @@ impl EngineAccess {
     }
 
     /// The engine, found now if it was not before.
-    pub fn engine(&self) -> Result<&Engine, EngineError> {
+    pub fn engine(&self) -> Result<&Engine, Box<EngineError>> {
         if let Some(engine) = self.engine.get() {
             return Ok(engine);
         }
-        let engine = Engine::connect(&self.settings)?;
+        let engine = Engine::connect(&self.settings).map_err(Box::new)?;
         Ok(self.engine.get_or_init(|| engine))
     }
 }
@@ -41,18 +40,19 @@ impl Workbench<'_> {
     /// Gives the engine an image under each of its names; only what the engine lacks is sent.
     pub fn load(&self, image: &Image, names: &[Reference]) -> Result<Loaded, CopyError> {
         let progress = |done, total| self.report.progress("layers", done, Some(total));
-        let loaded = self.engine.engine().and_then(|engine| engine.load(image, names, &progress));
-        loaded.map_err(|source| CopyError::Engine(Box::new(source)))
+        Ok(self.engine.engine()?.load(image, names, &progress).map_err(Box::new)?)
     }
 
     /// An image of the engine: what the store has of it, else an export of the whole of it.
     pub(super) fn in_engine(&self, name: &EngineImage, target: &Target) -> Result<Image, FindError> {
         let engine = self.engine.engine()?;
-        let known = engine.find(name)?;
-        match self.stored_by_id(&known, target)? {
-            Some(image) => Ok(image),
-            None => self.exported(engine, name, &known, target),
+        let found = engine.find(name).map_err(Box::new)?;
+        if let Some(image) = self.stored_as(&found, target)? {
+            return Ok(image);
         }
+        self.report.step(&format!("getting {name} from the engine at {}", engine.place()));
+        let scratch = self.store.scratch()?;
+        Ok(engine.export(&found, scratch.path(), target).map_err(Box::new)?)
     }
 
     /// The same with its layers in the store.
@@ -63,30 +63,13 @@ impl Workbench<'_> {
         Ok(self.store.image_by_digest(&digest, target)?.unwrap_or(image))
     }
 
-    fn exported(&self, engine: &Engine, name: &EngineImage, known: &Exported, target: &Target) -> Result<Image, FindError> {
-        let scratch = self.store.scratch()?;
-        self.report.step(&format!("getting {name} from the engine at {}", engine.place()));
-        let path = engine.export(known, scratch.path())?;
-        let unusable = |source| FindError::NotExported { name: name.to_string(), place: engine.place().to_owned(), source };
-        // The file loses its name with the scratch folder, and lasts as long as somebody reads it.
-        let image = ImageArchive::open(&path, scratch.path()).and_then(|archive| archive.image(None, target)).map_err(unusable)?.image;
-        let actual = image.manifest().config.digest;
-        match known.id.filter(|id| known.by_config && *id != actual) {
-            None => Ok(image),
-            Some(expected) => Err(EngineError::OtherImage {
-                name: name.to_string(),
-                place: engine.place().to_owned(),
-                expected: expected.to_string(),
-                actual: actual.to_string(),
-            }
-            .into()),
-        }
-    }
-
-    /// The image of the store that an engine has under this Id, if all its layers are here.
-    fn stored_by_id(&self, known: &Exported, target: &Target) -> Result<Option<Image>, StoreError> {
-        let Some(id) = known.id else { return Ok(None) };
-        let image = if known.by_config { self.stored_by_config(id, target)? } else { self.store.image_by_digest(&id, target)? };
+    /// The image of the store that an engine has found, if all its layers are here.
+    fn stored_as(&self, found: &Found, target: &Target) -> Result<Option<Image>, StoreError> {
+        let image = match (found.config, found.manifest) {
+            (Some(config), _) => self.stored_by_config(config, target)?,
+            (None, Some(manifest)) => self.store.image_by_digest(&manifest, target)?,
+            (None, None) => None,
+        };
         let whole = |image: &Image| image.layers().iter().all(|layer| self.store.existing(&layer.descriptor.digest).is_some());
         Ok(image.filter(whole))
     }

@@ -85,18 +85,7 @@ pub enum FindError {
     Archive(#[from] ArchiveError),
     /// The engine does not give it.
     #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// What the engine gave is no image.
-    #[error("cannot use what the engine at `{place}` gave for `{name}`")]
-    NotExported {
-        /// As users write it.
-        name: String,
-        /// The engine's socket or address.
-        place: String,
-        /// What is wrong with it.
-        #[source]
-        source: ArchiveError,
-    },
+    Engine(#[from] Box<EngineError>),
     /// The name inside an archive is none.
     #[error(transparent)]
     Reference(#[from] ReferenceError),

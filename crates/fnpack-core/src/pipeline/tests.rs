@@ -1,5 +1,7 @@
 //! Copies and rebases with a store and the test kit's registries, without any sandbox.
 
+mod engine;
+
 use std::io::Write;
 
 use fnpack_sandbox::OverlayXattr;

@@ -30,6 +30,7 @@ impl Explain for EngineError {
             Self::Refused { .. } | Self::NotTaken { .. } => engine.hint("see that the engine works and has space: `docker info`, `docker system df`"),
             Self::NoSuchImage { .. } => engine.hint("see what is there with `docker images`, or `podman images`"),
             Self::OtherImage { .. } => engine.hint("try again: somebody else may have given the name to another image"),
+            Self::NotExported { source, .. } => Advice { class: Registry, ..source.advice() },
             Self::Packing(source) => source.advice(),
             Self::Scratch { source, .. } => source.advice(),
             Self::TooLong { .. } => engine,

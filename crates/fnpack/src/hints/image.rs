@@ -69,9 +69,6 @@ impl Explain for FindError {
             Self::Nameless { .. } => Advice::new(Usage).hint("give it one: `fnpack image copy` it to a name"),
             Self::Archive(source) => source.advice(),
             Self::Engine(source) => source.advice(),
-            Self::NotExported { source, .. } => {
-                Advice { class: Registry, hint: None, ..source.advice() }.or_hint("try `docker save` and `docker-archive:FILE`")
-            }
             Self::Reference(source) => source.advice(),
             Self::Connect(source) => source.advice(),
             Self::Store(source) => source.advice(),
@@ -85,9 +82,7 @@ impl Explain for AddressError {
             Self::Reference(source) => source.advice(),
             Self::Archive(source) => source.advice(),
             Self::Engine(_) => Advice::new(Usage).hint("write it as `docker-daemon:NAME[:TAG]`"),
-            Self::ContainersStorage { .. } => {
-                Advice::new(Usage).hint("write `docker-daemon:NAME`, and have podman's socket open: `systemctl --user start podman.socket`")
-            }
+            Self::ContainersStorage { .. } => Advice::new(Usage),
         }
     }
 }

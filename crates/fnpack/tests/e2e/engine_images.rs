@@ -75,25 +75,26 @@ fn id(engine: &Engine, name: &str) -> String {
     engine.docker(["image", "inspect", "--format", "{{.Id}}", name]).success()
 }
 
-/// A store with `images/one` and `images/two`, which differ in a file above a large layer that they share.
+/// A store with `images/one` and `images/two`, which differ in a file above a large layer that they share. No other test has
+/// any of these layers.
 fn two_images() -> Environment {
     let environment = Environment::empty();
     let mut large = vec![0; 8 << 20];
     io::Read::read_exact(&mut fs_err::File::open("/dev/urandom").unwrap(), &mut large).unwrap();
-    environment.write("context/file", "");
+    fs_err::create_dir(environment.path().join("context")).unwrap();
     fs_err::write(environment.path().join("context/large"), large).unwrap();
     for name in ["one", "two"] {
         let dockerfile = format!("FROM scratch\nCOPY large /large\nCOPY {name} /name\nLABEL name={name}\n");
-        environment.write(&format!("context/{name}"), name);
+        environment.write(&format!("context/{name}"), &environment.path().join(name).display().to_string());
         environment.write("context/Dockerfile", &dockerfile);
         environment.call(&format!("image build -t images/{name} context")).success();
     }
     environment
 }
 
-#[test]
-fn docker_gets_what_it_lacks() {
-    let Some(engine) = engine::docker() else { return };
+/// The large layer is sent once, and once more where the engine has lost it.
+fn lacking_is_sent(engine: Option<&Engine>) {
+    let Some(engine) = engine else { return };
     let environment = two_images();
     let counted = Counted::before(engine, environment.path());
     let load = |name: &str| {
@@ -112,9 +113,30 @@ fn docker_gets_what_it_lacks() {
         assert!(told.contains(said), "{name}: {told}");
         assert_eq!(sent > MUCH, is_much, "{name}: {sent} bytes");
     }
+    assert_given_back(&counted, "images/two", &config_digest(&environment, "images/two"));
     engine.docker(["image", "rm", "images/one", "images/two"]).success();
     let (told, sent) = load("images/two");
     assert!(told.contains("2 layers sent, 0 present") && sent > MUCH, "{sent} bytes: {told}");
+}
+
+/// A store that has nothing gets all of an image, and its layers are what the config says.
+fn assert_given_back(counted: &Counted, name: &str, config: &str) {
+    let environment = Environment::empty();
+    let exported = counted.fnpack(&environment, &format!("image copy docker-daemon:{name} back"));
+    exported.outcome.success();
+    assert!(exported.received > MUCH);
+    assert_eq!(config_digest(&environment, "back"), config);
+    environment.call("store check --deep").success();
+}
+
+#[test]
+fn docker_gets_what_it_lacks() {
+    lacking_is_sent(engine::docker());
+}
+
+#[test]
+fn podman_gets_what_it_lacks() {
+    lacking_is_sent(engine::podman());
 }
 
 /// Into the engine under two names, out of it into a store that has nothing of it, and into one that has it.
@@ -136,13 +158,7 @@ fn round_trip(engine: Option<&Engine>) {
     assert!(known.outcome.success().ends_with(&digest), "the store's own image is taken");
     assert!(known.received < LITTLE, "{} received: {} bytes", engine.name, known.received);
 
-    let other = Environment::empty();
-    let exported = counted.fnpack(&other, "image copy docker-daemon:images/built:1 back");
-    exported.outcome.success();
-    assert!(exported.received > MUCH);
-    assert_eq!(config_digest(&other, "back"), expected);
-    other.call("store check --deep").success();
-
+    assert_given_back(&counted, "images/built:1", &expected);
     let missing = counted.fnpack(&environment, "inspect docker-daemon:images/none").outcome.failure(4);
     assert!(missing.contains("images/none") && missing.contains("counted.sock"), "{missing}");
 }

@@ -26,6 +26,7 @@ mod instance;
 mod language;
 mod layers;
 mod lifecycle;
+mod load;
 mod looked_for;
 mod mishaps;
 mod proof;

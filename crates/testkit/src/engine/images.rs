@@ -11,8 +11,8 @@ use crate::registry::digest;
 /// Images, names and layers.
 #[derive(Debug, Default)]
 pub(super) struct Images {
-    images: Vec<Image>,
-    /// Layers not packed, by chain ID.
+    all: Vec<Image>,
+    /// Layers not packed, by what the engine knows them by: chain ID or diff ID.
     layers: HashMap<String, Vec<u8>>,
     /// Layers of the last archive that were not empty.
     pub(super) received: usize,
@@ -23,6 +23,7 @@ pub(super) struct Image {
     pub(super) id: String,
     names: Vec<String>,
     config: Vec<u8>,
+    labels: Value,
     diff_ids: Vec<String>,
 }
 
@@ -36,16 +37,16 @@ impl Images {
     /// The image of a name or Id.
     pub(super) fn find(&self, name: &str) -> Option<&Image> {
         let name = full(name);
-        self.images.iter().find(|image| image.names.iter().any(|known| full(known) == name) || full(&image.id) == name)
+        self.all.iter().find(|image| image.names.iter().any(|known| full(known) == name) || full(&image.id) == name)
     }
 
     pub(super) fn list(&self) -> Value {
-        let summary = |image: &Image| json!({ "Id": image.id, "RepoTags": image.names, "Created": 315_532_801, "Labels": null });
-        self.images.iter().map(summary).collect()
+        let summary = |image: &Image| json!({ "Id": image.id, "RepoTags": image.names, "Created": 315_532_801, "Labels": image.labels });
+        self.all.iter().map(summary).collect()
     }
 
     pub(super) fn tag(&mut self, id: &str, name: &str) {
-        for image in &mut self.images {
+        for image in &mut self.all {
             image.names.retain(|known| full(known) != full(name));
             if image.id == id {
                 image.names.push(name.to_owned());
@@ -74,8 +75,9 @@ impl Images {
             self.received = contents.iter().filter(|bytes| !bytes.is_empty()).count();
             self.take_layers(&diff_ids, &contents, kind)?;
             let id = if kind == Kind::Containerd { digest(&[config, &b"manifest"[..]].concat()) } else { digest(config) };
-            self.images.retain(|image| image.id != id);
-            self.images.push(Image { id: id.clone(), names: Vec::new(), config: config.clone(), diff_ids });
+            let labels = parsed["config"]["Labels"].clone();
+            self.all.retain(|image| image.id != id);
+            self.all.push(Image { id: id.clone(), names: Vec::new(), config: config.clone(), labels, diff_ids });
             for name in texts(&entry["RepoTags"]) {
                 self.tag(&id, &name);
                 loaded.push(name);
@@ -85,21 +87,21 @@ impl Images {
     }
 
     fn take_layers(&mut self, diff_ids: &[String], contents: &[&Vec<u8>], kind: Kind) -> Result<(), String> {
-        for (chain, (diff_id, bytes)) in chains(diff_ids).into_iter().zip(diff_ids.iter().zip(contents)) {
-            if kind == Kind::Docker && self.layers.contains_key(&chain) {
+        for (key, (diff_id, bytes)) in keys(diff_ids, kind).into_iter().zip(diff_ids.iter().zip(contents)) {
+            if kind != Kind::Containerd && self.layers.contains_key(&key) {
                 continue;
             }
             let plain = unpacked(bytes);
             if digest(&plain) != *diff_id {
                 return Err(format!("invalid diffID for layer: expected {diff_id:?}, got {:?}", digest(&plain)));
             }
-            self.layers.insert(chain, plain);
+            self.layers.insert(key, plain);
         }
         Ok(())
     }
 
     /// What `docker save` writes of an image.
-    pub(super) fn export(&self, image: &Image, name: &str) -> Vec<u8> {
+    pub(super) fn export(&self, image: &Image, name: &str, kind: Kind) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
         let mut add = |name: &str, bytes: &[u8]| {
             let mut header = tar::Header::new_ustar();
@@ -107,8 +109,8 @@ impl Images {
             tar.append_data(&mut header, name, bytes).expect("writing to memory");
         };
         let layers: Vec<String> = image.diff_ids.iter().map(|id| format!("{}/layer.tar", hex(id))).collect();
-        for (chain, name) in chains(&image.diff_ids).iter().zip(&layers) {
-            add(name, &self.layers[chain]);
+        for (key, name) in keys(&image.diff_ids, kind).iter().zip(&layers) {
+            add(name, &self.layers[key]);
         }
         let config = format!("{}.json", hex(&digest(&image.config)));
         add(&config, &image.config);
@@ -138,8 +140,11 @@ fn unpacked(bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The chain ID at each layer (OCI image specification, `config.md`).
-fn chains(diff_ids: &[String]) -> Vec<String> {
+/// What each layer is known by: for Podman its diff ID, else its chain ID (OCI image specification, `config.md`).
+fn keys(diff_ids: &[String], kind: Kind) -> Vec<String> {
+    if kind == Kind::Podman {
+        return diff_ids.to_vec();
+    }
     let mut chains: Vec<String> = Vec::new();
     for diff_id in diff_ids {
         let chain = chains.last().map_or_else(|| diff_id.clone(), |parent| digest(format!("{parent} {diff_id}").as_bytes()));
