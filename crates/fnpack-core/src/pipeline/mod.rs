@@ -14,6 +14,7 @@ mod cache;
 mod copies;
 mod copy;
 mod dockerfile;
+mod engine;
 mod images;
 mod known_layers;
 mod layers_folder;
@@ -39,6 +40,7 @@ pub use builders::{BuilderParts, create as create_builder};
 pub use buildpacks::ChoiceError;
 pub use copy::{Copied, CopyError, Selection, copy, create_index};
 pub use dockerfile::build as build_dockerfile;
+pub use engine::EngineAccess;
 pub use images::{FindError, PullPolicy};
 pub use leaks::LeakError;
 pub use package::{Packaged, package};
@@ -59,6 +61,8 @@ pub struct Workbench<'a> {
     pub store: Store,
     /// Whom to ask for images that are not there; none with `--offline`.
     pub registry: Option<Registry<'a>>,
+    /// The container engine of this machine, if somebody asks for it.
+    pub engine: EngineAccess,
     /// When a registry is asked for an image that has a name.
     pub pull_policy: PullPolicy,
     /// Names that fnpack itself gives to what it makes: no registry is asked for something newer.

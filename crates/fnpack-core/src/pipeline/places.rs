@@ -3,6 +3,7 @@
 use super::{Address, FindError, PullPolicy, Workbench};
 use crate::archive::{self, ImageArchive, Named, NamedTree, Place};
 use crate::digest::Digest;
+use crate::engine::EngineImage;
 use crate::image::companion::Companion;
 use crate::image::{Image, ManifestTree};
 use crate::reference::Reference;
@@ -17,7 +18,8 @@ struct OpenArchive {
 }
 
 impl Workbench<'_> {
-    /// An image to be looked at: of a registry or an archive only the documents are read.
+    /// An image to be looked at: of a registry or an archive only the documents are read, and an engine gives
+    /// nothing less than all of it.
     pub fn look_at(&self, address: &Address, target: &Target) -> Result<Image, FindError> {
         match address {
             Address::Named(reference) => match self.store.image(reference, target)? {
@@ -26,6 +28,7 @@ impl Workbench<'_> {
             },
             Address::Registry(reference) => self.in_registry(reference, target),
             Address::Archive(place) => Ok(self.in_archive(place, target)?.image),
+            Address::Engine(image) => self.in_engine(image, target),
         }
     }
 
@@ -38,13 +41,15 @@ impl Workbench<'_> {
             },
             Address::Registry(reference) => self.tree_in_registry(reference),
             Address::Archive(place) => Ok(self.open_archive(place)?.archive.tree(place.name.as_deref())?.tree),
+            Address::Engine(image) => Ok(ManifestTree::of(&self.in_engine(image, &self.target)?)),
         }
     }
 
-    /// What goes along with these manifests, where an address says that they are. The store knows of none.
+    /// What goes along with these manifests, where an address says that they are. The store and engines know of none.
     pub fn companions_at(&self, address: &Address, subjects: &[Digest]) -> Result<Vec<Companion>, FindError> {
         let reference = match address {
             Address::Archive(place) => return Ok(self.open_archive(place)?.archive.companions(subjects)?),
+            Address::Engine(_) => return Ok(Vec::new()),
             Address::Named(reference) if self.store.digest_of(reference)?.is_some() => return Ok(Vec::new()),
             Address::Named(reference) | Address::Registry(reference) => reference,
         };
@@ -62,18 +67,24 @@ impl Workbench<'_> {
                 self.store.put_image(&image, None)?;
                 Ok(self.store.image_by_digest(&image.digest(), target)?.unwrap_or(image))
             }
+            Address::Engine(image) => self.bring_from_engine(image, target),
         }
     }
 
-    /// The name by which the store has what an address stands for. An image of an archive is put under its name there.
+    /// The name by which the store has what an address stands for. An image of an archive or an engine is put under its
+    /// name there.
     pub fn named(&self, address: &Address, target: &Target) -> Result<Reference, FindError> {
-        let place = match address {
+        let nameless = || FindError::Nameless { place: address.to_string() };
+        let (name, image) = match address {
             Address::Named(reference) => return Ok(reference.clone()),
             Address::Registry(reference) => return self.pull(reference, target).map(|_| reference.clone()),
-            Address::Archive(place) => place,
+            Address::Archive(place) => {
+                let Named { names, image, .. } = self.in_archive(place, target)?;
+                (names.into_iter().next().ok_or_else(nameless)?, image)
+            }
+            Address::Engine(image @ EngineImage::Named(name)) => (name.without_digest(), self.in_engine(image, target)?),
+            Address::Engine(EngineImage::Id(_)) => return Err(nameless()),
         };
-        let Named { names, image, .. } = self.in_archive(place, target)?;
-        let name = names.into_iter().next().ok_or_else(|| FindError::Nameless { place: place.to_string() })?;
         self.put(&image, [&name])?;
         Ok(name)
     }

@@ -1,6 +1,7 @@
 //! The client against the registry of the test kit, which can be looked into and made to misbehave.
 
 mod encryption;
+mod pull;
 mod push;
 mod refusals;
 

@@ -107,13 +107,18 @@ impl Transport {
         if let Some(fault) = fault.take() {
             return Err(unreadable(fault));
         }
-        let inner = answer.map_err(failed).map_err(|error| self.with_certificates(error, call.url))?;
+        let inner = answer.map_err(failed).map_err(|error| self.looked_into(error, call.url))?;
         Ok(Response { status: inner.status().as_u16(), url: call.url.clone(), request, inner })
     }
 
-    /// Adds to a fault of certificates what the server showed, or whether we did.
-    fn with_certificates(&self, error: RegistryError, url: &Url) -> RegistryError {
+    /// Adds to a failure what can be learnt: whether the proxy is to blame, what certificate the server showed, or whether we did.
+    fn looked_into(&self, error: RegistryError, url: &Url) -> RegistryError {
         match error {
+            RegistryError::CannotConnect { host, request, source } | RegistryError::UnknownHost { host, request, source }
+                if !self.is_direct(url) =>
+            {
+                RegistryError::NoWayThroughProxy { proxy: self.maker.proxy_shown(), host, request, source }
+            }
             RegistryError::Certificate { host, fault, source, .. } => {
                 // Behind a proxy only the proxy can see it.
                 let presented = if self.is_direct(url) { PeerCertificate::of(url).map(Box::new) } else { None };

@@ -18,7 +18,7 @@ fn in_registry(arguments: &RebaseArguments, session: &Session<'_>) -> Result<(),
     let run_image = match &arguments.run_image {
         None => None,
         Some(Address::Named(name) | Address::Registry(name)) => Some(name),
-        Some(Address::Archive(place)) => {
+        Some(place @ (Address::Archive(_) | Address::Engine(_))) => {
             return Err(CommandError::message(Class::Usage, format!("the run image `{place}` is in no registry"))
                 .hint(format!("send it to one: `fnpack image copy {place} docker://NAME`")));
         }
@@ -41,9 +41,21 @@ fn in_registry(arguments: &RebaseArguments, session: &Session<'_>) -> Result<(),
     if rebased.left_out > 0 {
         session.ui.warning(&format!("{} entries of the index describe the old images and were left out", rebased.left_out));
     }
+    if arguments.load && !arguments.dry_run {
+        load_from_registry(names(arguments), session)?;
+    }
     for name in names(arguments) {
         session.pinned(name, rebased.digest);
     }
+    Ok(())
+}
+
+/// The layers of the result never were here: those that the engine lacks come through now.
+fn load_from_registry(names: &[Reference], session: &Session<'_>) -> Result<(), CommandError> {
+    let Some(name) = names.first() else { return Ok(()) };
+    let image = session.bench.look_at(&Address::Registry(name.clone()), &session.bench.target)?;
+    let sent = |error| CommandError::from(error).details(["the image is in its registry".to_owned()]);
+    session.loaded(&session.bench.load(&image, names).map_err(sent)?);
     Ok(())
 }
 
@@ -76,6 +88,9 @@ fn in_store(arguments: &RebaseArguments, session: &Session<'_>) -> Result<(), Co
             session.bench.store.put_image(&rebased.image, Some(name))?;
         }
         session.bench.store.publish_index()?;
+    }
+    if arguments.load && !arguments.dry_run {
+        session.load(&rebased.image, names)?;
     }
     for name in names {
         session.pinned(name, rebased.image.digest());

@@ -23,6 +23,9 @@ impl Explain for RegistryError {
                 registry.hint("check the name and the network, or bring the image with `fnpack image load` or `fnpack image import`")
             }
             Self::CannotConnect { .. } | Self::TimedOut { .. } | Self::Broken { .. } => registry.hint(BRING),
+            Self::NoWayThroughProxy { .. } => {
+                registry.hint("check HTTPS_PROXY, and name in NO_PROXY the registries that are reached without it")
+            }
             Self::Certificate { fault, clock, .. } => registry.hint(certificate(*fault, clock)),
             Self::ClientCertificate { host, shown, .. } => registry.hint(client_certificate(host, *shown)),
             Self::Tls { .. } => registry.hint("check the port: only registries on this machine are asked by plain HTTP"),
@@ -44,6 +47,9 @@ impl Explain for RegistryError {
             }
             Self::BlobsUnknown { .. } => {
                 registry.hint("push again; if it stays so, have its administrator look at its storage and garbage collection")
+            }
+            Self::Rejected { source, .. } if source.status == 405 => {
+                registry.hint("see whether it takes images at the moment: registries that only give answer so")
             }
             Self::Rejected { .. } => registry,
             Self::ImmutableTag { .. } => registry.hint("push under a new tag"),

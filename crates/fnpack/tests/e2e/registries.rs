@@ -4,19 +4,9 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use testkit::certificates::AUTHORITY;
 use testkit::registry::{Access, Fault, Registry};
 
-use crate::docker_registry::DockerRegistry;
-use crate::environment::{Environment, Outcome};
-
-/// Runs fnpack with something in standard input.
-fn fed(environment: &Environment, arguments: &[&str], input: &str) -> Outcome {
-    let mut command = environment.command();
-    let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap().into()
-}
+use crate::environment::{Environment, Outcome, fed};
 
 #[test]
 fn login_is_proven_kept_used_and_forgotten() {
@@ -144,26 +134,4 @@ fn failed_push_says_that_the_image_stays() {
     registry.fault(Fault::status("POST", "/blobs/uploads/", 500).with_body(full));
     let error = environment.fnpack(["image", "push", "test/run", &format!("{}/run", registry.host())]).failure(4);
     assert!(error.contains("is full") && error.contains("`test/run:latest` stays in the store"), "{error}");
-}
-
-#[test]
-fn certificates_of_a_host_are_taken_from_its_folder() {
-    let environment = Environment::empty();
-    let Some(registry) = DockerRegistry::start(environment.path(), true) else { return };
-    let name = format!("{}/team/app:1", registry.host());
-    let certificates = format!("home/.config/containers/certs.d/{}", registry.host());
-    environment.write("authority.crt", AUTHORITY);
-    environment.write("notes.txt", "no certificate");
-    environment.write(&format!("{certificates}/notes.txt"), "its authority is still to come");
-    let error = environment.fnpack(["access", &name]).failure(4);
-    assert!(
-        error.contains("not trusted (issued by `Test Authority, Example Works`, valid from 20") && error.contains("--registry-ca"),
-        "{error}"
-    );
-    environment.fnpack(["--registry-ca", "authority.crt", "access", &name]).success();
-    let error = environment.fnpack(["--registry-ca", "notes.txt", "access", &name]).failure(3);
-    assert!(error.contains("cannot use the certificates in `notes.txt`"), "{error}");
-    environment.write(&format!("{certificates}/ca.crt"), AUTHORITY);
-    let shown = environment.fnpack(["access", &name]).success();
-    assert!(shown.ends_with("no such image  yes"), "{shown}");
 }
