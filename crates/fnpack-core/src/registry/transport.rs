@@ -98,7 +98,7 @@ impl Transport {
         let left = call.body.length().unwrap_or_default();
         let mut source = Source { reader: call.body.open().map_err(unreadable)?, left, fault: &fault };
         let agent = self.agent(call.url)?;
-        early_answer::begin();
+        let _sending = early_answer::begin();
         let answer = if matches!(call.body, Body::None) {
             builder.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request))
         } else {
@@ -137,6 +137,7 @@ impl Transport {
     /// What a server says the time is, whoever it is: good enough to doubt our own clock.
     fn time_at(&self, url: &Url) -> Option<u64> {
         let agent = self.chosen(self.maker.unverified(), url);
+        let _sending = early_answer::begin();
         let response = agent.head(format!("https://{}/v2/", url.authority())).call().ok()?;
         http_date::parse(response.headers().get("date")?.to_str().ok()?)
     }
@@ -176,6 +177,7 @@ impl Transport {
     fn answers_unverified(&self, url: &Url) -> bool {
         let agents = self.maker.unverified();
         let agent = self.chosen(agents.clone(), url);
+        let _sending = early_answer::begin();
         let answers = agent.head(url.to_string()).call().is_ok();
         if answers {
             self.by_host.lock().unwrap_or_else(PoisonError::into_inner).insert(url.authority().to_owned(), Some(agents));
