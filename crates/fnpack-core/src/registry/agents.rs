@@ -26,6 +26,7 @@ pub(super) struct AgentMaker {
     user_agent: String,
     timeouts: Timeouts,
     proxy: Option<ureq::Proxy>,
+    proxy_shown: String,
 }
 
 /// The proxy of the settings, if it is of a kind that is known here.
@@ -45,11 +46,17 @@ impl AgentMaker {
             user_agent: settings.user_agent.clone(),
             timeouts: settings.timeouts,
             proxy: settings.proxy.as_ref().map(usable).transpose()?,
+            proxy_shown: settings.proxy.as_ref().map(Proxy::shown).unwrap_or_default(),
         })
     }
 
     pub(super) fn has_proxy(&self) -> bool {
         self.proxy.is_some()
+    }
+
+    /// For messages: the proxy without name and password.
+    pub(super) fn proxy_shown(&self) -> String {
+        self.proxy_shown.clone()
     }
 
     /// For plain HTTP without the proxy.

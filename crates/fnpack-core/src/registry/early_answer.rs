@@ -18,9 +18,20 @@ thread_local! {
     static BARRED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A new request begins.
-pub(super) fn begin() {
-    BARRED.set(false);
+/// A request that is being sent. Inside of it another may be: the body may come from a registry, too.
+pub(super) struct Sending {
+    outer: bool,
+}
+
+/// A new request begins, and ends with what is given.
+pub(super) fn begin() -> Sending {
+    Sending { outer: BARRED.replace(false) }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        BARRED.set(self.outer);
+    }
 }
 
 /// Whether what is still to be sent reaches nobody, and need not be read either.
@@ -101,4 +112,26 @@ impl<T: Transport> Transport for Listener<T> {
 
 fn is_closed(fault: &io::Error) -> bool {
     matches!(fault.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_inside_of_another_bars_itself_alone() {
+        let outer = begin();
+        let inner = begin();
+        BARRED.set(true);
+        assert!(is_barred());
+        drop(inner);
+        assert!(!is_barred());
+        BARRED.set(true);
+        let inner = begin();
+        assert!(!is_barred());
+        drop(inner);
+        assert!(is_barred());
+        drop(outer);
+        assert!(!is_barred());
+    }
 }

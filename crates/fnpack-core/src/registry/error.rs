@@ -130,6 +130,19 @@ pub enum RegistryError {
         #[source]
         source: Cause,
     },
+    /// The proxy is not there, or does not lead to the host.
+    #[error("the proxy `{proxy}` gives no connection to `{host}` ({request})")]
+    NoWayThroughProxy {
+        /// Its address, without name and password.
+        proxy: String,
+        /// Host and port.
+        host: String,
+        /// What was asked.
+        request: Request,
+        /// The reason.
+        #[source]
+        source: Cause,
+    },
     /// The server's certificate was not accepted.
     #[error("the certificate of `{host}` {fault}{}", presented.as_ref().map(|shown| format!(" ({shown})")).unwrap_or_default())]
     Certificate {

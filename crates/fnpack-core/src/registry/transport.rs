@@ -98,7 +98,7 @@ impl Transport {
         let left = call.body.length().unwrap_or_default();
         let mut source = Source { reader: call.body.open().map_err(unreadable)?, left, fault: &fault };
         let agent = self.agent(call.url)?;
-        early_answer::begin();
+        let _sending = early_answer::begin();
         let answer = if matches!(call.body, Body::None) {
             builder.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request))
         } else {
@@ -107,13 +107,18 @@ impl Transport {
         if let Some(fault) = fault.take() {
             return Err(unreadable(fault));
         }
-        let inner = answer.map_err(failed).map_err(|error| self.with_certificates(error, call.url))?;
+        let inner = answer.map_err(failed).map_err(|error| self.looked_into(error, call.url))?;
         Ok(Response { status: inner.status().as_u16(), url: call.url.clone(), request, inner })
     }
 
-    /// Adds to a fault of certificates what the server showed, or whether we did.
-    fn with_certificates(&self, error: RegistryError, url: &Url) -> RegistryError {
+    /// Adds to a failure what can be learnt: whether the proxy is to blame, what certificate the server showed, or whether we did.
+    fn looked_into(&self, error: RegistryError, url: &Url) -> RegistryError {
         match error {
+            RegistryError::CannotConnect { host, request, source } | RegistryError::UnknownHost { host, request, source }
+                if !self.is_direct(url) =>
+            {
+                RegistryError::NoWayThroughProxy { proxy: self.maker.proxy_shown(), host, request, source }
+            }
             RegistryError::Certificate { host, fault, source, .. } => {
                 // Behind a proxy only the proxy can see it.
                 let presented = if self.is_direct(url) { PeerCertificate::of(url).map(Box::new) } else { None };
@@ -132,6 +137,7 @@ impl Transport {
     /// What a server says the time is, whoever it is: good enough to doubt our own clock.
     fn time_at(&self, url: &Url) -> Option<u64> {
         let agent = self.chosen(self.maker.unverified(), url);
+        let _sending = early_answer::begin();
         let response = agent.head(format!("https://{}/v2/", url.authority())).call().ok()?;
         http_date::parse(response.headers().get("date")?.to_str().ok()?)
     }
@@ -171,6 +177,7 @@ impl Transport {
     fn answers_unverified(&self, url: &Url) -> bool {
         let agents = self.maker.unverified();
         let agent = self.chosen(agents.clone(), url);
+        let _sending = early_answer::begin();
         let answers = agent.head(url.to_string()).call().is_ok();
         if answers {
             self.by_host.lock().unwrap_or_else(PoisonError::into_inner).insert(url.authority().to_owned(), Some(agents));

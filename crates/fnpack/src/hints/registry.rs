@@ -23,6 +23,9 @@ impl Explain for RegistryError {
                 registry.hint("check the name and the network, or bring the image with `fnpack image load` or `fnpack image import`")
             }
             Self::CannotConnect { .. } | Self::TimedOut { .. } | Self::Broken { .. } => registry.hint(BRING),
+            Self::NoWayThroughProxy { .. } => {
+                registry.hint("check HTTPS_PROXY, and name in NO_PROXY the registries that are reached without it")
+            }
             Self::Certificate { fault, clock, .. } => registry.hint(certificate(*fault, clock)),
             Self::ClientCertificate { host, shown, .. } => registry.hint(client_certificate(host, *shown)),
             Self::Tls { .. } => registry.hint("check the port: only registries on this machine are asked by plain HTTP"),

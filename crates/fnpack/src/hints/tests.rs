@@ -104,6 +104,7 @@ fn registry_answers_have_one_next_step() {
         (RegistryError::BlobsUnknown { host: host(), source: refusal(404, sent()) }, 4, "push again"),
         (RegistryError::UnknownHost { host: host(), request: request(), source: cause() }, 4, "check the name and the network"),
         (RegistryError::CannotConnect { host: host(), request: request(), source: cause() }, 4, "HTTPS_PROXY"),
+        (RegistryError::NoWayThroughProxy { proxy: "x".into(), host: host(), request: request(), source: cause() }, 4, "NO_PROXY"),
         (RegistryError::Proxy { proxy: "x".into(), source: cause() }, 3, "HTTPS_PROXY"),
     ] {
         let name = format!("{error:?}");

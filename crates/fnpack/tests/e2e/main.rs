@@ -7,7 +7,6 @@
 
 mod artifacts;
 mod bad_input;
-mod bad_line;
 mod bad_source;
 mod broker;
 mod cache_image;

@@ -1,14 +1,15 @@
 //! What users read when a registry, its certificate or their own settings are at fault: each fault with its words, its next
 //! step and its exit code.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use testkit::certificates::{AUTHORITY, EXPIRED, SERVER};
 use testkit::docker_registry::{Guard, Setup};
+use testkit::faulty_proxy::{FaultyProxy, Mishap, Plan};
 use testkit::registry::{Access, Fault, Registry};
 
-use super::bad_line::BadLine;
-use super::environment::{Environment, Outcome, user_is_root};
+use super::environment::{Environment, Outcome};
 
 const PASSWORD: &str = "a-well-kept-password";
 /// `me:` and the password, as HTTP and files of logins have them.
@@ -257,6 +258,25 @@ fn certificates_that_cannot_be_used_are_told_with_their_file() {
 }
 
 #[test]
+fn proxy_that_leads_nowhere_is_named_without_its_password() {
+    let refusing = Registry::new();
+    let gone = {
+        let registry = Registry::new();
+        registry.host()
+    };
+    for (proxy, cause) in [(gone, "caused by: Connection refused"), (refusing.host(), "proxy server responded 40")] {
+        let environment = Environment::empty();
+        let mut command = environment.command();
+        command.args(["--verbose", "access", "registry.example.com/app"]).env("HTTPS_PROXY", format!("http://me:{PASSWORD}@{proxy}"));
+        let outcome = Outcome::from(command.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap());
+        assert!(!outcome.stderr.contains(PASSWORD) && !outcome.stdout.contains(PASSWORD), "{}", outcome.stderr);
+        let text = outcome.failure(4);
+        assert!(text.starts_with(&format!("error: the proxy `http://{proxy}` gives no connection to `registry.example.com` (")), "{text}");
+        assert!(text.contains(cause) && text.contains("\nhint: check HTTPS_PROXY"), "{text}");
+    }
+}
+
+#[test]
 fn clock_is_doubted_when_the_server_shows_another_day() {
     let registry = Registry::encrypted(&EXPIRED, None);
     registry.fault(Fault::header("HEAD", "/v2/", "Date", "Tue, 01 Sep 2020 12:00:00 GMT"));
@@ -284,22 +304,24 @@ fn client_certificate_that_is_missing_is_asked_for() {
 }
 
 #[test]
-fn push_over_a_bad_line_ends_well_at_the_registry_that_most_have() {
-    if !user_is_root() {
-        return;
-    }
-    let environment = Environment::empty();
+fn push_whose_uploads_break_ends_well_at_the_registry_that_most_have() {
     let Some(registry) = Setup::of(Guard::Open).start() else { return };
+    let environment = Environment::empty();
     import(&environment, "app", 8 << 20);
-    let line = BadLine::to(registry.address(), 3 << 20, 2);
-    let outcome = environment.call(&format!("image push app {}/app:1", line.host()));
+    let proxy = FaultyProxy::before(registry.address(), Plan::always("PUT", "/app", Mishap::ResetDuring));
+    let broken = || proxy.counts().get("PUT upload").and_then(|seen| seen.get("reset during")).copied().unwrap_or_default();
+    let mut command = environment.command();
+    let push = command.args(["image", "push", "app", &format!("{}/app:1", proxy.host())]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut push = push.spawn().unwrap();
+    while broken() < 2 && push.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    proxy.follow(Plan::calm());
+    let outcome = Outcome::from(push.wait_with_output().unwrap());
     assert!(outcome.stderr.contains("broke"), "{}", outcome.stderr);
-    outcome.success();
-    assert_eq!(line.cuts_left(), 0);
+    let digest = outcome.success().split('@').nth(1).unwrap().to_owned();
     let other = Environment::empty();
     let pulled = other.call(&format!("image pull {}/app:1", registry.host())).success();
-    let kept = environment.call("image inspect app").success();
-    let digest = pulled.split('@').nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-    assert!(kept.contains(&digest), "{pulled}\n{kept}");
+    assert!(pulled.contains(&digest), "{pulled} is not {digest}");
     other.call("store check --deep").success();
 }

@@ -138,6 +138,17 @@ fn push_goes_from_registry_to_registry() {
 }
 
 #[test]
+fn source_that_breaks_is_continued_while_its_blob_is_sent() {
+    let (source, reference) = stocked();
+    let destination = Registry::new();
+    let pulled = client().pull(&reference, &target()).unwrap();
+    source.fault(Fault::truncate("GET", &format!("/blobs/{}", Digest::of(LAYER)), 20).times(1));
+    assert_eq!(client().push(&pulled, &name(&destination, "copy:2")).unwrap().sent, 2);
+    let uploads = destination.request_lines().iter().filter(|line| line.starts_with("PUT /v2/copy/blobs/")).count();
+    assert_eq!(uploads, 2, "the upload waits for the rest");
+}
+
+#[test]
 fn push_of_a_broken_blob_blames_the_blob() {
     struct Broken(&'static str);
     impl BlobSource for Broken {

@@ -3,8 +3,20 @@
 use std::fmt::Debug;
 
 /// Variants of `RegistryError`, `BlobError` and `ImageError` that are the network's or the registry's fault.
-const NETWORK: [&str; 10] =
-    ["Broken", "TimedOut", "RateLimited", "Failed", "Rejected", "Protocol", "DigestMismatch", "Truncated", "TooLong", "ConfigDigest"];
+const NETWORK: [&str; 12] = [
+    "Broken",
+    "TimedOut",
+    "RateLimited",
+    "Failed",
+    "Rejected",
+    "BlobsUnknown",
+    "Protocol",
+    "DigestMismatch",
+    "NotWhatWasSent",
+    "Truncated",
+    "TooLong",
+    "ConfigDigest",
+];
 
 /// The innermost of the names that there are in an error, as errors wrap one another.
 ///
