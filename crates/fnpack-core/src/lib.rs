@@ -12,6 +12,7 @@ pub mod builder;
 pub mod check;
 pub mod digest;
 pub mod dockerfile;
+pub mod engine;
 pub mod executor;
 pub mod function_mesh;
 pub mod image;

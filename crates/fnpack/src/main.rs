@@ -6,6 +6,7 @@
 mod arguments;
 mod command;
 mod embedded;
+mod engines;
 mod error;
 mod hints;
 mod registries;

@@ -5,9 +5,11 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use fnpack_core::engine::EngineSettings;
 use fnpack_core::registry::Proxy;
 use fnpack_core::registry::credentials::Secret;
 
+use crate::engines;
 use crate::registries::RegistryFiles;
 
 /// Folders and variables of the user who calls.
@@ -17,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) store: PathBuf,
     /// Where logins, mirrors and certificates for registries are.
     pub(crate) registries: RegistryFiles,
+    /// Where a container engine is looked for, if somebody asks for one.
+    pub(crate) engine: EngineSettings,
     /// Variables that build steps get from here: proxies, in both cases of letters.
     pub(crate) proxy: Vec<(OsString, OsString)>,
     /// The machine's bundle of trusted certificates in PEM, if there is one.
@@ -61,6 +65,7 @@ impl Settings {
         Some(Self {
             store: store.map_or_else(default, Some)?,
             registries: RegistryFiles::locate(|name| env::var_os(name)),
+            engine: engines::locate(|name| env::var_os(name)),
             proxy: proxy_variables(),
             certificates,
             cache: cache.or_else(|| Some(home?.join(".cache"))).map(|folder| folder.join("fnpack")),

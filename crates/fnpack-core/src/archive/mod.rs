@@ -28,7 +28,7 @@ use std::sync::Arc;
 use files::Files;
 use folder::FolderFiles;
 use tar_files::TarFiles;
-pub use writer::{write, write_trees};
+pub use writer::{write, write_trees, write_without};
 
 use crate::digest::Digest;
 use crate::image::{BlobError, Image, ImageError, ManifestTree};

@@ -18,10 +18,17 @@ pub fn write(images: &[Named], format: Format, output: impl Write) -> Result<(),
         Format::Oci => write_trees(&images.iter().map(NamedTree::from).collect::<Vec<_>>(), output),
         Format::Docker => {
             let mut tar = TarWriter::new(output);
-            write_docker(images, &mut tar)?;
+            write_docker(images, &BTreeSet::new(), &mut tar)?;
             finish(tar)
         }
     }
+}
+
+/// Writes an image as `docker save` does, the files of some layers empty: for an engine that has these.
+pub fn write_without(image: &Named, left_out: &BTreeSet<DiffId>, output: impl Write) -> Result<(), ArchiveError> {
+    let mut tar = TarWriter::new(output);
+    write_docker(std::slice::from_ref(image), left_out, &mut tar)?;
+    finish(tar)
 }
 
 /// Writes images and indexes as one archive, which is an OCI layout.
@@ -56,7 +63,7 @@ fn write_oci<W: Write>(images: &[NamedTree], tar: &mut TarWriter<W>) -> Result<(
     Ok(())
 }
 
-fn write_docker<W: Write>(images: &[Named], tar: &mut TarWriter<W>) -> Result<(), ArchiveError> {
+fn write_docker<W: Write>(images: &[Named], left_out: &BTreeSet<DiffId>, tar: &mut TarWriter<W>) -> Result<(), ArchiveError> {
     let mut written = BTreeSet::new();
     let mut list = Vec::new();
     let mut repositories: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
@@ -69,7 +76,7 @@ fn write_docker<W: Write>(images: &[Named], tar: &mut TarWriter<W>) -> Result<()
         for layer in named.image.layers() {
             let name = format!("{}.tar", layer.diff_id.hex());
             if written.insert(name.clone()) {
-                add_layer(tar, &name, layer)?;
+                if left_out.contains(&layer.diff_id) { add_bytes(tar, &name, b"")? } else { add_layer(tar, &name, layer)? }
             }
             layers.push(name);
         }
@@ -80,20 +87,18 @@ fn write_docker<W: Write>(images: &[Named], tar: &mut TarWriter<W>) -> Result<()
                 tags.insert(name.tag().unwrap_or_default().to_owned(), top.diff_id.hex());
             }
         }
-        list.push(DockerEntry { config, repo_tags: Some(tagged.into_iter().map(docker_name).collect()), layers: Some(layers) });
+        // Names in full mean the same everywhere; short ones are `localhost/…` to Podman.
+        let names = tagged.into_iter().map(|name| name.without_digest().to_string()).collect();
+        list.push(DockerEntry { config, repo_tags: Some(names), layers: Some(layers) });
     }
     // Lists and maps of texts always have a JSON form.
     add_bytes(tar, MANIFEST, &serde_json::to_vec(&list).expect("a list of images has a JSON form"))?;
     add_bytes(tar, "repositories", &serde_json::to_vec(&repositories).expect("a map of names has a JSON form"))
 }
 
-/// `name:tag` as `docker images` shows it, without a digest.
-fn docker_name(name: &Reference) -> String {
-    name.without_digest().familiar()
-}
-
+/// The name as `docker images` shows it, without tag and digest.
 fn untagged(name: &Reference) -> String {
-    let name = docker_name(name);
+    let name = name.without_digest().familiar();
     name.rsplit_once(':').map_or(name.clone(), |(name, _)| name.to_owned())
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::archive;
+use crate::engine::{EngineImage, EngineImageError};
 use crate::reference::{Reference, ReferenceError};
 
 /// A name, which is looked up in the store and then in its registry, or a place.
@@ -15,6 +16,8 @@ pub enum Address {
     Registry(Reference),
     /// `oci:FOLDER`, `oci-archive:FILE`, `docker-archive:FILE`, each with `:NAME` if it has several images.
     Archive(archive::Address),
+    /// `docker-daemon:NAME`: the image in the engine of this machine, docker's or podman's.
+    Engine(EngineImage),
 }
 
 /// Why a text is no address.
@@ -26,11 +29,14 @@ pub enum AddressError {
     /// `oci:` and its kin without a path.
     #[error(transparent)]
     Archive(#[from] archive::ArchiveError),
-    /// Images inside of an engine.
+    /// `docker-daemon:` without a name.
+    #[error(transparent)]
+    Engine(#[from] EngineImageError),
+    /// Images in the folders of Podman and its kin, which only they may open.
     #[error(
-        "`{text}` is an image inside of an engine, and fnpack opens no engine's socket: bring it by `docker save` and `docker-archive:FILE`"
+        "`{text}` is an image in podman's own folders, which fnpack does not open: write `docker-daemon:NAME` and start podman's socket (`systemctl --user start podman.socket`)"
     )]
-    Engine {
+    ContainersStorage {
         /// The text as given.
         text: String,
     },
@@ -38,14 +44,15 @@ pub enum AddressError {
 
 const REGISTRY: &str = "docker://";
 const ARCHIVES: [&str; 3] = ["oci:", "oci-archive:", "docker-archive:"];
-const ENGINES: [&str; 2] = ["docker-daemon:", "containers-storage:"];
+const ENGINE: &str = "docker-daemon:";
+const CONTAINERS_STORAGE: &str = "containers-storage:";
 
 impl Address {
     /// The name, if it is one.
     pub fn reference(&self) -> Option<&Reference> {
         match self {
-            Self::Named(reference) | Self::Registry(reference) => Some(reference),
-            Self::Archive(_) => None,
+            Self::Named(reference) | Self::Registry(reference) | Self::Engine(EngineImage::Named(reference)) => Some(reference),
+            Self::Archive(_) | Self::Engine(EngineImage::Id(_)) => None,
         }
     }
 }
@@ -56,6 +63,7 @@ impl fmt::Display for Address {
             Self::Named(reference) => formatter.write_str(&reference.familiar()),
             Self::Registry(reference) => write!(formatter, "{REGISTRY}{}", reference.familiar()),
             Self::Archive(address) => address.fmt(formatter),
+            Self::Engine(image) => write!(formatter, "{ENGINE}{image}"),
         }
     }
 }
@@ -64,11 +72,13 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
-        if begins(&ENGINES) {
-            return Err(AddressError::Engine { text: text.to_owned() });
+        if text.starts_with(CONTAINERS_STORAGE) {
+            return Err(AddressError::ContainersStorage { text: text.to_owned() });
         }
-        if begins(&ARCHIVES) {
+        if let Some(image) = text.strip_prefix(ENGINE) {
+            return Ok(Self::Engine(image.parse()?));
+        }
+        if ARCHIVES.iter().any(|prefix| text.starts_with(prefix)) {
             return Ok(Self::Archive(text.parse()?));
         }
         match text.strip_prefix(REGISTRY) {
@@ -84,8 +94,17 @@ mod tests {
 
     #[test]
     fn text_of_every_kind_is_parsed_and_shown_again() {
-        for text in ["app:1", "docker://ghcr.io/a/b:1", "oci:folder", "oci:folder:label", "oci-archive:a.tar", "docker-archive:a.tar:app:1"]
-        {
+        let id = format!("docker-daemon:{}", crate::digest::Digest::of("config"));
+        for text in [
+            "app:1",
+            "docker://ghcr.io/a/b:1",
+            "oci:folder",
+            "oci:folder:label",
+            "oci-archive:a.tar",
+            "docker-archive:a.tar:app:1",
+            "docker-daemon:ghcr.io/a/b:1",
+            &id,
+        ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
         assert!(matches!("oci".parse(), Ok(Address::Named(_))), "a name like a kind of place is a name");
@@ -94,8 +113,9 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (text, told) in [
-            ("docker-daemon:app:1", "no engine's socket"),
-            ("containers-storage:app", "no engine's socket"),
+            ("docker-daemon:", "Id of an image"),
+            ("docker-daemon:App", "Id of an image"),
+            ("containers-storage:app", "start podman's socket"),
             ("oci:", "oci:FOLDER"),
             ("docker://", "empty"),
             ("App", "lower case"),

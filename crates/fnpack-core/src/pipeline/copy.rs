@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Address, FindError, Workbench};
 use crate::archive::{self, ArchiveError, Format, Named, NamedTree, Place, oci_layout};
 use crate::digest::Digest;
+use crate::engine::{EngineError, EngineImage, Loaded};
 use crate::image::{Descriptor, Image, ImageError, Index, ManifestTree};
 use crate::reference::Reference;
 use crate::registry::{Pushed, RegistryError};
@@ -27,6 +28,8 @@ pub struct Copied {
     pub digest: Digest,
     /// What went to a registry.
     pub pushed: Option<Pushed>,
+    /// What went to an engine.
+    pub loaded: Option<Loaded>,
     /// How many signatures, SBOMs and the like went along.
     pub referrers: usize,
 }
@@ -49,6 +52,15 @@ pub enum CopyError {
         #[source]
         source: Box<RegistryError>,
     },
+    /// The engine does not take it.
+    #[error(transparent)]
+    Engine(#[from] Box<EngineError>),
+    /// Engines are given names, and make Ids and digests themselves.
+    #[error("`{address}` is no name to give an image in an engine")]
+    NoNameInEngine {
+        /// The address.
+        address: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -70,7 +82,7 @@ pub enum CopyError {
         #[source]
         source: std::io::Error,
     },
-    /// A docker archive has no indexes.
+    /// Docker archives and engines have no indexes.
     #[error("`{address}` holds images of one target each, and `{from}` is an index of several")]
     OneTargetOnly {
         /// Where it should go.
@@ -108,26 +120,16 @@ pub fn copy(bench: &Workbench<'_>, from: &Address, to: &Address, selection: &Sel
         Selection::One(target) => Parcel::One(bench.look_at(from, target)?),
         Selection::All => Parcel::All(Box::new(bench.tree_at(from)?)),
     };
-    let mut copied = Copied { digest: parcel.digest(), pushed: None, referrers: 0 };
-    match to {
-        Address::Named(reference) => bench.keep(&parcel, reference)?,
-        Address::Registry(reference) => {
-            copied.pushed = Some(bench.send(&parcel, reference)?);
-            copied.referrers = bench.send_referrers(from, reference, copied.digest)?;
-        }
-        Address::Archive(place) => write(&parcel, from, place)?,
+    let mut copied = bench.place(&parcel, from, to)?;
+    if let Address::Registry(reference) = to {
+        copied.referrers = bench.send_referrers(from, reference, copied.digest)?;
     }
     Ok(copied)
 }
 
 /// Brings an image of the store to where it is wanted. In files it has the name that the address gives, or none.
-pub fn deliver(bench: &Workbench<'_>, image: &Image, to: &Address) -> Result<(), CopyError> {
-    let parcel = Parcel::One(image.clone());
-    match to {
-        Address::Named(reference) => bench.keep(&parcel, reference),
-        Address::Registry(reference) => bench.send(&parcel, reference).map(drop),
-        Address::Archive(place) => write(&parcel, to, place),
-    }
+pub fn deliver(bench: &Workbench<'_>, image: &Image, to: &Address) -> Result<Copied, CopyError> {
+    bench.place(&Parcel::One(image.clone()), to, to)
 }
 
 /// Makes an index of images that are brought into the store; `name` stands for it there.
@@ -175,6 +177,20 @@ impl Parcel {
 }
 
 impl Workbench<'_> {
+    fn place(&self, parcel: &Parcel, from: &Address, to: &Address) -> Result<Copied, CopyError> {
+        let mut copied = Copied { digest: parcel.digest(), pushed: None, loaded: None, referrers: 0 };
+        match to {
+            Address::Named(reference) => self.keep(parcel, reference)?,
+            Address::Registry(reference) => copied.pushed = Some(self.send(parcel, reference)?),
+            Address::Archive(place) => write(parcel, from, place)?,
+            Address::Engine(EngineImage::Named(name)) if name.digest().is_none() => {
+                copied.loaded = Some(self.load(&one_target(parcel, from, to)?, std::slice::from_ref(name))?);
+            }
+            Address::Engine(_) => return Err(CopyError::NoNameInEngine { address: to.to_string() }),
+        }
+        Ok(copied)
+    }
+
     fn send(&self, parcel: &Parcel, reference: &Reference) -> Result<Pushed, CopyError> {
         let client = self.client_to_push(reference)?;
         let pushed = match parcel {
@@ -237,7 +253,7 @@ fn write(parcel: &Parcel, from: &Address, to: &archive::Address) -> Result<(), C
     };
     match &to.place {
         Place::DockerArchive(path) => {
-            let image = of_docker(parcel, from, to, names)?;
+            let image = named_for_docker(one_target(parcel, from, to)?, to, names)?;
             write_aside(path, |file| archive::write(&[image], Format::Docker, file))
         }
         Place::OciArchive(path) => write_aside(path, |file| archive::write_trees(&[in_layout()], file)),
@@ -245,14 +261,18 @@ fn write(parcel: &Parcel, from: &Address, to: &archive::Address) -> Result<(), C
     }
 }
 
-fn of_docker(parcel: &Parcel, from: &Address, to: &archive::Address, names: Vec<Reference>) -> Result<Named, CopyError> {
-    let image = match parcel {
-        Parcel::One(image) => image.clone(),
+/// The image, where an index has no place.
+fn one_target(parcel: &Parcel, from: &Address, to: &impl std::fmt::Display) -> Result<Image, CopyError> {
+    match parcel {
+        Parcel::One(image) => Ok(image.clone()),
         Parcel::All(tree) => match (tree.is_index(), tree.image()) {
-            (false, Ok(image)) => image,
-            _ => return Err(CopyError::OneTargetOnly { address: to.to_string(), from: from.to_string() }),
+            (false, Ok(image)) => Ok(image),
+            _ => Err(CopyError::OneTargetOnly { address: to.to_string(), from: from.to_string() }),
         },
-    };
+    }
+}
+
+fn named_for_docker(image: Image, to: &archive::Address, names: Vec<Reference>) -> Result<Named, CopyError> {
     let own = to.name.as_deref().map(str::parse).transpose().map_err(FindError::from)?;
     let names = own.map_or(names, |name| vec![name]);
     if names.is_empty() {

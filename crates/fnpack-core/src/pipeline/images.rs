@@ -6,6 +6,7 @@ use super::report::with_causes;
 use super::{ConnectError, Workbench};
 use crate::archive::ArchiveError;
 use crate::digest::Digest;
+use crate::engine::EngineError;
 use crate::image::{BlobError, BlobSink, Image, Layer};
 use crate::reference::{Reference, ReferenceError};
 use crate::registry::{RegistryClient, RegistryError};
@@ -87,12 +88,15 @@ pub enum FindError {
     /// It is needed under a name.
     #[error("the image in `{place}` has no name")]
     Nameless {
-        /// The archive.
+        /// The address.
         place: String,
     },
     /// The archive does not give it.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The engine does not give it.
+    #[error(transparent)]
+    Engine(#[from] Box<EngineError>),
     /// The name inside an archive is none.
     #[error(transparent)]
     Reference(#[from] ReferenceError),

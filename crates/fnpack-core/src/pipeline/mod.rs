@@ -15,6 +15,7 @@ mod cache_image;
 mod copies;
 mod copy;
 mod dockerfile;
+mod engine;
 mod images;
 mod known_layers;
 mod layers_folder;
@@ -41,6 +42,7 @@ pub use builders::{BuilderParts, create as create_builder};
 pub use buildpacks::ChoiceError;
 pub use copy::{Copied, CopyError, Selection, copy, create_index, deliver};
 pub use dockerfile::build as build_dockerfile;
+pub use engine::EngineAccess;
 pub use images::{Destination, FindError, PullPolicy};
 pub use leaks::LeakError;
 pub use package::{Packaged, package};
@@ -61,6 +63,8 @@ pub struct Workbench<'a> {
     pub store: Store,
     /// Whom to ask for images that are not there; none with `--offline`.
     pub registry: Option<Registry>,
+    /// The container engine of this machine, if somebody asks for it.
+    pub engine: EngineAccess,
     /// When a registry is asked for an image that has a name.
     pub pull_policy: PullPolicy,
     /// Names that fnpack itself gives to what it makes: no registry is asked for something newer.

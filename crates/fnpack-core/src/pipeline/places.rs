@@ -2,6 +2,7 @@
 
 use super::{Address, FindError, PullPolicy, Workbench};
 use crate::archive::{self, ImageArchive, Named, NamedTree, Place};
+use crate::engine::EngineImage;
 use crate::image::{Image, ManifestTree};
 use crate::reference::Reference;
 use crate::registry::RegistryClient;
@@ -15,7 +16,8 @@ struct OpenArchive {
 }
 
 impl Workbench<'_> {
-    /// An image to be looked at: of a registry or an archive only the documents are read.
+    /// An image to be looked at: of a registry or an archive only the documents are read, and an engine gives
+    /// nothing less than all of it.
     pub fn look_at(&self, address: &Address, target: &Target) -> Result<Image, FindError> {
         match address {
             Address::Named(reference) => match self.store.image(reference, target)? {
@@ -24,6 +26,7 @@ impl Workbench<'_> {
             },
             Address::Registry(reference) => self.in_registry(reference, target),
             Address::Archive(place) => Ok(self.in_archive(place, target)?.image),
+            Address::Engine(image) => self.in_engine(image, target),
         }
     }
 
@@ -36,6 +39,7 @@ impl Workbench<'_> {
             },
             Address::Registry(reference) => self.tree_in_registry(reference),
             Address::Archive(place) => Ok(self.open_archive(place)?.archive.tree(place.name.as_deref())?.tree),
+            Address::Engine(image) => Ok(ManifestTree::of(&self.in_engine(image, &self.target)?)),
         }
     }
 
@@ -49,19 +53,25 @@ impl Workbench<'_> {
                 self.store.put_image(&image, None)?;
                 Ok(self.store.image_by_digest(&image.digest(), target)?.unwrap_or(image))
             }
+            Address::Engine(image) => self.bring_from_engine(image, target),
         }
     }
 
-    /// The name by which the store has what an address stands for. An image of an archive is put under its name there.
+    /// The name by which the store has what an address stands for. An image of an archive or an engine is put under its
+    /// name there.
     pub fn named(&self, address: &Address, target: &Target) -> Result<Reference, FindError> {
-        let place = match address {
+        let nameless = || FindError::Nameless { place: address.to_string() };
+        let (name, image) = match address {
             Address::Named(reference) => return Ok(reference.clone()),
             // Who needs its layers finds it by that name.
             Address::Registry(reference) => return self.pull_documents(reference, target).map(|_| reference.clone()),
-            Address::Archive(place) => place,
+            Address::Archive(place) => {
+                let Named { names, image, .. } = self.in_archive(place, target)?;
+                (names.into_iter().next().ok_or_else(nameless)?, image)
+            }
+            Address::Engine(image @ EngineImage::Named(name)) => (name.without_digest(), self.in_engine(image, target)?),
+            Address::Engine(EngineImage::Id(_)) => return Err(nameless()),
         };
-        let Named { names, image, .. } = self.in_archive(place, target)?;
-        let name = names.into_iter().next().ok_or_else(|| FindError::Nameless { place: place.to_string() })?;
         self.put(&image, [&name])?;
         Ok(name)
     }

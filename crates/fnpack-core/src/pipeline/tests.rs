@@ -1,5 +1,7 @@
 //! Copies and rebases with a store and the test kit's registries, without any sandbox.
 
+mod engine;
+
 use std::io::Write;
 use std::sync::Arc;
 
@@ -38,6 +40,7 @@ fn bench() -> (TempDir, Workbench<'static>) {
     let bench = Workbench {
         store: Store::open(folder.path().join("store"), options).unwrap().with_fetcher(Arc::new(registry.clone())),
         registry: Some(registry),
+        engine: EngineAccess::default(),
         pull_policy: PullPolicy::default(),
         made_here: Vec::new(),
         surroundings: Surroundings { init: "/proc/self/exe".into(), certificates: None, proxy: Vec::new() },

@@ -72,10 +72,11 @@ pub(crate) enum ImageCommand {
 #[derive(Debug, Args)]
 pub(crate) struct CopyArguments {
     /// Image: a name, looked up in the store and then in its registry, `docker://NAME`, `oci:DIR[:REF]`,
-    /// `oci-archive:FILE[:REF]` or `docker-archive:FILE[:REF]`
+    /// `oci-archive:FILE[:REF]`, `docker-archive:FILE[:REF]` or `docker-daemon:NAME`
     #[arg(value_name = "FROM")]
     pub(crate) from: Address,
-    /// Where to: a name in the store, or `docker://NAME`, `oci:…`, `oci-archive:…`, `docker-archive:…`
+    /// Where to: a name in the store, or `docker://NAME`, `oci:…`, `oci-archive:…`, `docker-archive:…`, or
+    /// `docker-daemon:NAME`: the container engine of this machine, docker or podman
     #[arg(value_name = "TO")]
     pub(crate) to: Address,
     #[command(flatten)]
@@ -96,7 +97,8 @@ const COPY_EXAMPLES: &str = "\
 Examples:
   fnpack image copy my-function docker://ghcr.io/acme/my-function:1
   fnpack image copy --all docker://ghcr.io/acme/runner:1 docker://localhost:5000/runner:1   # with its signatures
-  fnpack image copy my-function docker-archive:my-function.tar                              # for docker load, kind, k3s
+  fnpack image copy my-function docker-daemon:my-function                                   # what the engine lacks of it
+  fnpack image copy my-function oci-archive:my-function.tar                                 # for kind, k3s, containerd
   fnpack image copy oci-archive:my-function.tar my-function";
 
 #[derive(Debug, Args)]
@@ -110,6 +112,9 @@ pub(crate) struct ImageBuildArguments {
     /// Send the image to its registry, under each of its names
     #[arg(long)]
     pub(crate) publish: bool,
+    /// Load the image into the container engine of this machine (docker, podman), under each of its names
+    #[arg(long)]
+    pub(crate) load: bool,
     #[command(flatten)]
     pub(crate) pull: PullArguments,
     /// The Dockerfile [default: CONTEXT/Dockerfile]

@@ -158,6 +158,10 @@ pub(crate) struct BuildArguments {
     /// Send the image to its registry, under each of its names; whether it may is asked before the build
     #[arg(long)]
     pub(crate) publish: bool,
+    /// Load the image into the container engine of this machine (docker, podman), under each of its names: what the engine
+    /// lacks of it. The image stays in the store if that fails
+    #[arg(long)]
+    pub(crate) load: bool,
     /// Image in a registry with what builds cached: brought here where this machine has no cache of NAME, sent after the build
     #[arg(long, value_name = "NAME")]
     pub(crate) cache_image: Option<Reference>,
@@ -226,6 +230,7 @@ impl From<NetworkKind> for Network {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct RebaseArguments {
     /// Function image: a name in the store, with `--publish` in its registry; or `docker://NAME`, `oci:DIR[:REF]`,
     /// `oci-archive:FILE[:REF]` or `docker-archive:FILE[:REF]`, whose result needs a `-t`
@@ -237,6 +242,9 @@ pub(crate) struct RebaseArguments {
     /// Rebase where the image is, in its registry: no layer passes through here. An index is rebased target by target
     #[arg(long)]
     pub(crate) publish: bool,
+    /// Load the result into the container engine of this machine (docker, podman), under each of its names
+    #[arg(long)]
+    pub(crate) load: bool,
     /// Image to put on the runner, in place of the one that NAME has now
     #[arg(long, value_name = "NAME")]
     pub(crate) previous_image: Option<Reference>,
@@ -253,8 +261,8 @@ pub(crate) struct RebaseArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArguments {
-    /// Images: names, looked up in the store and then in their registry, `docker://NAME`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`
-    /// or `docker-archive:FILE[:REF]`
+    /// Images: names, looked up in the store and then in their registry, `docker://NAME`, `oci:DIR[:REF]`, `oci-archive:FILE[:REF]`,
+    /// `docker-archive:FILE[:REF]` or `docker-daemon:NAME`
     #[arg(value_name = "IMAGE", required = true)]
     pub(crate) names: Vec<Address>,
     /// Form of the answer
@@ -287,6 +295,9 @@ pub(crate) enum BuilderCommand {
         /// Send the builder to its registry
         #[arg(long)]
         publish: bool,
+        /// Load the builder into the container engine of this machine (docker, podman)
+        #[arg(long)]
+        load: bool,
     },
     /// Show what a builder holds
     #[command(
@@ -348,6 +359,7 @@ Examples:
   fnpack build my-function                                  # the source is the current folder
   fnpack build my-function examples/go/exclamation
   fnpack build my-function target/orders.jar                # a ready artifact: nothing is started
+  fnpack build my-function --load                           # into docker or podman, too
   fnpack build my-function -B fnpack/golang-builder --run-image stack/go-runner:next
   fnpack build ghcr.io/acme/my-function:1 --publish --cache-image ghcr.io/acme/my-function:cache
   fnpack build my-function -b from=builder -b ./my-buildpack # a buildpack of your own after the builder's
@@ -366,4 +378,5 @@ const INSPECT_EXAMPLES: &str = "\
 Examples:
   fnpack inspect my-function
   fnpack inspect docker://ghcr.io/acme/my-function:1        # as its registry has it; no layer is fetched
+  fnpack inspect docker-daemon:my-function                  # as docker or podman has it
   fnpack inspect -o json my-function | jq .processes";

@@ -12,9 +12,9 @@ use crate::error::{Class, CommandError};
 
 /// Builds and prints the image's name with its digest.
 pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
-    let names: Vec<&Reference> = names(arguments).collect();
+    let names: Vec<Reference> = names(arguments).cloned().collect();
     if arguments.publish {
-        session.bench.prove_push(&names)?;
+        session.bench.prove_push(&names.iter().collect::<Vec<_>>())?;
     }
     let created = arguments.creation_time.as_deref().map(creation_time).transpose()?;
     let made = if artifact::is_named(arguments) {
@@ -34,9 +34,7 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
         pipeline::build(&session.bench, &options)?
     };
     session.ui.progress_done();
-    if arguments.publish {
-        session.publish(&made.image, &names)?;
-    }
+    session.deliver(&made.image, &names, arguments.publish, arguments.load)?;
     if let (Some(name), Some(cache)) = (&arguments.cache_image, &made.cache_image) {
         keep_cache(cache, name, &made.image, arguments, session);
     }

@@ -24,12 +24,11 @@ const PHASES: [&str; 7] = ["analyzer", "builder", "creator", "detector", "export
 pub(super) fn create(
     name: &Reference,
     (config, platform): (&Path, Option<Target>),
-    publish: bool,
+    (publish, load): (bool, bool),
     session: &Session<'_>,
 ) -> Result<(), CommandError> {
-    let names = [name];
     if publish {
-        session.bench.prove_push(&names)?;
+        session.bench.prove_push(&[name])?;
     }
     let parsed = BuilderToml::read(config)?;
     let target = platform.unwrap_or_else(|| session.bench.target.clone());
@@ -42,9 +41,7 @@ pub(super) fn create(
         destination: destination(publish),
     };
     let image = pipeline::create_builder(&session.bench, parts, name, &target)?;
-    if publish {
-        session.publish(&image, &names)?;
-    }
+    session.deliver(&image, std::slice::from_ref(name), publish, load)?;
     session.pinned(name, image.digest());
     Ok(())
 }

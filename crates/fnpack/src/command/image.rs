@@ -36,9 +36,8 @@ pub(super) fn run(command: ImageCommand, session: &Session<'_>) -> Result<(), Co
 }
 
 fn build(arguments: &ImageBuildArguments, session: &Session<'_>) -> Result<(), CommandError> {
-    let names: Vec<&Reference> = arguments.tags.iter().collect();
     if arguments.publish {
-        session.bench.prove_push(&names)?;
+        session.bench.prove_push(&arguments.tags.iter().collect::<Vec<_>>())?;
     }
     let file = arguments.file.clone().unwrap_or_else(|| arguments.context.join("Dockerfile"));
     let text =
@@ -59,9 +58,7 @@ fn build(arguments: &ImageBuildArguments, session: &Session<'_>) -> Result<(), C
     };
     let image = pipeline::build_dockerfile(&session.bench, &plan, &arguments.tags, destination(arguments.publish))?;
     session.ui.progress_done();
-    if arguments.publish {
-        session.publish(&image, &names)?;
-    }
+    session.deliver(&image, &arguments.tags, arguments.publish, arguments.load)?;
     for tag in &arguments.tags {
         session.pinned(tag, image.digest());
     }
@@ -145,7 +142,7 @@ fn save(arguments: &SaveArguments, session: &Session<'_>) -> Result<(), CommandE
 
 fn load(arguments: &LoadArguments, session: &Session<'_>) -> Result<(), CommandError> {
     let bench = &session.bench;
-    if let Some(Ok(address @ Address::Archive(_))) = arguments.file.to_str().map(str::parse) {
+    if let Some(Ok(address @ (Address::Archive(_) | Address::Engine(_)))) = arguments.file.to_str().map(str::parse) {
         let name = match &arguments.tag {
             Some(tag) => tag.clone(),
             None => bench.named(&address, &bench.target)?,
@@ -201,6 +198,9 @@ fn copy(from: &Address, to: &Address, platforms: &PlatformsArguments, session: &
     if let Some(pushed) = &copied.pushed {
         session.pushed(pushed);
     }
+    if let Some(loaded) = &copied.loaded {
+        session.loaded(loaded);
+    }
     if copied.referrers > 0 {
         session.ui.step(&format!("{} that refer to it went along", copied.referrers));
     }
@@ -210,7 +210,7 @@ fn copy(from: &Address, to: &Address, platforms: &PlatformsArguments, session: &
             session.pinned(reference, copied.digest);
         }
         Address::Registry(reference) => session.pinned(reference, copied.digest),
-        Address::Archive(place) => session.ui.result(&place.to_string()),
+        Address::Archive(_) | Address::Engine(_) => session.ui.result(&to.to_string()),
     }
     Ok(())
 }

@@ -95,8 +95,8 @@ fn in_session(command: Command, session: &Session<'_>) -> Result<ExitCode, Comma
         Command::Inspect(arguments) | Command::Image(ImageCommand::Inspect(arguments)) => inspect::run(&arguments, session)?,
         Command::Image(command) => image::run(command, session)?,
         Command::Index(command) => index::run(command, session)?,
-        Command::Builder(BuilderCommand::Create { name, config, platform, publish }) => {
-            builder::create(&name, (&config, platform), publish, session)?;
+        Command::Builder(BuilderCommand::Create { name, config, platform, publish, load }) => {
+            builder::create(&name, (&config, platform), (publish, load), session)?;
         }
         Command::Builder(BuilderCommand::Inspect { name, output }) => builder::inspect(&name, output, session)?,
         Command::Builder(BuilderCommand::Ls { output }) => builder::list(output, session)?,

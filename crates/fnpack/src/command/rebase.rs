@@ -39,9 +39,21 @@ fn in_registry(arguments: &RebaseArguments, session: &Session<'_>) -> Result<(),
     if rebased.left_out > 0 {
         session.ui.warning(&format!("{} entries of the index describe the old images and were left out", rebased.left_out));
     }
+    if arguments.load && !arguments.dry_run {
+        load_from_registry(names, session)?;
+    }
     for name in names {
         session.pinned(name, rebased.digest);
     }
+    Ok(())
+}
+
+/// The layers of the result never were here: those that the engine lacks come through now.
+fn load_from_registry(names: &[Reference], session: &Session<'_>) -> Result<(), CommandError> {
+    let Some(name) = names.first() else { return Ok(()) };
+    let image = session.bench.look_at(&Address::Registry(name.clone()), &session.bench.target)?;
+    let sent = |error| CommandError::from(error).details(["the image is in its registry".to_owned()]);
+    session.loaded(&session.bench.load(&image, names).map_err(sent)?);
     Ok(())
 }
 
@@ -75,6 +87,10 @@ fn here(arguments: &RebaseArguments, session: &Session<'_>) -> Result<(), Comman
     session.ui.step(&format!("{} layers of the old runner out, {} of `{}` in", rebased.removed, rebased.added, run_image.familiar()));
     if !arguments.dry_run {
         deliver(&rebased.image, places, session)?;
+        if arguments.load {
+            let names: Vec<Reference> = places.iter().filter_map(Address::reference).cloned().collect();
+            session.load(&rebased.image, &names)?;
+        }
     }
     places.iter().for_each(|place| tell(place, rebased.image.digest(), session));
     Ok(())
@@ -116,7 +132,7 @@ fn deliver(image: &Image, places: &[Address], session: &Session<'_>) -> Result<(
 fn tell(place: &Address, digest: Digest, session: &Session<'_>) {
     match place {
         Address::Named(name) | Address::Registry(name) => session.pinned(name, digest),
-        Address::Archive(place) => session.ui.result(&place.to_string()),
+        Address::Archive(_) | Address::Engine(_) => session.ui.result(&place.to_string()),
     }
 }
 

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use fnpack_core::digest::Digest;
+use fnpack_core::engine::Loaded;
 use fnpack_core::image::Image;
-use fnpack_core::pipeline::{PullPolicy, Registry, Surroundings, Workbench};
+use fnpack_core::pipeline::{EngineAccess, PullPolicy, Registry, Surroundings, Workbench};
 use fnpack_core::reference::Reference;
 use fnpack_core::registry::Pushed;
 use fnpack_core::store::{Store, StoreOptions};
@@ -62,6 +63,7 @@ impl<'a> Session<'a> {
         let bench = Workbench {
             store: fetcher.map_or_else(|| store.clone(), |fetcher| store.with_fetcher(Arc::new(fetcher))),
             registry,
+            engine: EngineAccess::new(settings.engine.clone()),
             pull_policy,
             made_here: embedded::names(),
             surroundings,
@@ -78,14 +80,35 @@ impl<'a> Session<'a> {
         Ok(self.bench.stored(name)?)
     }
 
+    /// Sends an image of the store to its registries, or loads it into the engine, or both: the one does not wait for the other's success.
+    pub(super) fn deliver(&self, image: &Image, names: &[Reference], publish: bool, load: bool) -> Result<(), CommandError> {
+        let published = if publish { self.publish(image, &names.iter().collect::<Vec<_>>()) } else { Ok(()) };
+        let loaded = if load { self.load(image, names) } else { Ok(()) };
+        published.and(loaded)
+    }
+
     /// Sends an image of the store to its registries. If one of them does not take it, nothing is lost.
-    pub(super) fn publish(&self, image: &Image, names: &[&Reference]) -> Result<(), CommandError> {
+    fn publish(&self, image: &Image, names: &[&Reference]) -> Result<(), CommandError> {
         let again = names.iter().map(|name| format!("fnpack image push {}", name.familiar())).collect::<Vec<_>>().join(" && ");
         let kept = |error| CommandError::from(error).details([format!("the image is in the store: `{again}` sends it later")]);
         for pushed in self.bench.publish(image, names).map_err(kept)? {
             self.pushed(&pushed);
         }
         Ok(())
+    }
+
+    /// Gives an image of the store to the engine of this machine. If it does not take it, nothing is lost.
+    pub(super) fn load(&self, image: &Image, names: &[Reference]) -> Result<(), CommandError> {
+        let later = names.first().map(|name| format!("fnpack image copy {0} docker-daemon:{0}", name.familiar())).unwrap_or_default();
+        let kept = |error| CommandError::from(error).details([format!("the image is in the store: `{later}` loads it later")]);
+        self.loaded(&self.bench.load(image, names).map_err(kept)?);
+        Ok(())
+    }
+
+    /// Says what an engine got.
+    pub(super) fn loaded(&self, loaded: &Loaded) {
+        self.ui.progress_done();
+        self.ui.step(&format!("{} layers sent, {} present", loaded.sent, loaded.present));
     }
 
     /// Says what was sent.

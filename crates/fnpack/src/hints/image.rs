@@ -68,6 +68,7 @@ impl Explain for FindError {
             Self::OfflinePush { .. } => Advice::new(Usage).hint("leave out `--offline`"),
             Self::Nameless { .. } => Advice::new(Usage).hint("give it one: `fnpack image copy` it to a name"),
             Self::Archive(source) => source.advice(),
+            Self::Engine(source) => source.advice(),
             Self::Reference(source) => source.advice(),
             Self::Connect(source) => source.advice(),
             Self::Store(source) => source.advice(),
@@ -80,7 +81,8 @@ impl Explain for AddressError {
         match self {
             Self::Reference(source) => source.advice(),
             Self::Archive(source) => source.advice(),
-            Self::Engine { .. } => Advice::new(Usage),
+            Self::Engine(_) => Advice::new(Usage).hint("write it as `docker-daemon:NAME[:TAG]`"),
+            Self::ContainersStorage { .. } => Advice::new(Usage),
         }
     }
 }
@@ -91,6 +93,8 @@ impl Explain for CopyError {
             Self::Find(source) => source.advice(),
             Self::Archive(source) => source.advice(),
             Self::Registry { source, .. } => source.advice(),
+            Self::Engine(source) => source.advice(),
+            Self::NoNameInEngine { .. } => Advice::new(Usage).hint("write `docker-daemon:NAME:TAG`"),
             Self::Store(source) => source.advice(),
             Self::Unusable { source, .. } => source.advice(),
             Self::File { source, .. } => source.advice(),
@@ -109,7 +113,7 @@ impl Explain for RegistryRebaseError {
             Self::Find(source) => source.advice(),
             Self::Rebase(source) => source.advice(),
             Self::NoRunImage { .. } => Advice::new(Refused).hint("name the new one with `--run-image`"),
-            Self::NotAnImage { source, .. } => source.advice(),
+            Self::NotAnImage { source, .. } => Advice { class: Registry, ..source.advice() },
             Self::NoTag { .. } => Advice::new(Usage).hint("name the result with `-t NAME:TAG`"),
             Self::Send { source, .. } => source.advice(),
         }

@@ -5,6 +5,7 @@
 
 mod builder;
 mod dockerfile;
+mod engine;
 mod function;
 mod image;
 mod layer;

@@ -88,12 +88,6 @@ fn one_child(registry: &Registry) -> String {
 }
 
 #[test]
-fn engine_is_not_opened() {
-    let error = Environment::empty().call("inspect docker-daemon:app").stderr;
-    assert!(error.contains("no engine's socket"), "{error}");
-}
-
-#[test]
 fn pull_policy_says_when_a_registry_is_asked() {
     if !has_user_namespaces() {
         return;
