@@ -29,7 +29,7 @@ enum LayerError {
     #[error(transparent)]
     Cached(#[from] CachedLayerError),
     #[error(transparent)]
-    Pipeline(#[from] PipelineError),
+    Folder(#[from] Box<PipelineError>),
 }
 
 impl RemoteCache {
@@ -114,7 +114,7 @@ impl RemoteCache {
 
 /// Unpacks one layer into a new folder of scratch, as a cached layer is kept; gives its name.
 fn unpack(bench: &Workbench<'_>, site: &Site, (found, sha): (&CacheImage, &str), inside: &Path) -> Result<String, LayerError> {
-    let (name, root) = new_folder(&site.scratch)?;
+    let (name, root) = new_folder(&site.scratch).map_err(Box::new)?;
     let owner: Option<Owner> = (!bench.single_id && site.has_sandboxes()).then_some(site.owner);
     found.restore(sha, &Place { path: LAYERS.into(), root }, inside, owner)?;
     Ok(name)

@@ -92,7 +92,9 @@ fn here(arguments: &RebaseArguments, session: &Session<'_>) -> Result<(), Comman
             session.load(&rebased.image, &names)?;
         }
     }
-    places.iter().for_each(|place| tell(place, rebased.image.digest(), session));
+    for place in places {
+        tell(place, rebased.image.digest(), session);
+    }
     Ok(())
 }
 
