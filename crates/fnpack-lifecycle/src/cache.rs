@@ -23,7 +23,7 @@ pub(crate) enum Cache {
     /// `-cache-dir`
     Folder(CacheVolume),
     /// `-cache-image`, with what it was before this build.
-    Image { name: Reference, found: Option<CacheImage> },
+    Image { name: Reference, found: Option<Box<CacheImage>> },
 }
 
 /// Why the cache is not kept.
@@ -44,7 +44,7 @@ impl Cache {
             let found = session.images()?.find(&name).or_fail(step)?;
             let Some(found) = found else { return Ok(Some(Self::Image { name, found: None })) };
             return match CacheImage::of(found.image) {
-                Ok(cache) => Ok(Some(Self::Image { name, found: Some(cache) })),
+                Ok(cache) => Ok(Some(Self::Image { name, found: Some(Box::new(cache)) })),
                 Err(error) => {
                     session.log.warn(&format!("`{}` is no cache image and stays as it is: {}", name.familiar(), with_causes(&error)));
                     Ok(None)
@@ -60,7 +60,7 @@ impl Cache {
     pub(crate) fn metadata(&self) -> CacheMetadata {
         match self {
             Self::Folder(volume) => volume.metadata(),
-            Self::Image { found, .. } => found.as_ref().map(CacheImage::metadata).cloned().unwrap_or_default(),
+            Self::Image { found, .. } => found.as_ref().map(|cache| cache.metadata().clone()).unwrap_or_default(),
         }
     }
 
@@ -85,7 +85,7 @@ impl Cache {
             Self::Folder(volume) => Ok(save_cache(input, volume)?),
             Self::Image { name, found } => {
                 let known = |diff_id: &_| -> Option<Layer> { function.layers().iter().find(|layer| layer.diff_id == *diff_id).cloned() };
-                let (image, metadata) = CacheImage::make(input, Blobs { sink: blobs, known: &known }, found.as_ref())?;
+                let (image, metadata) = CacheImage::make(input, Blobs { sink: blobs, known: &known }, found.as_deref())?;
                 images.put(&image, name)?;
                 Ok(metadata)
             }

@@ -109,7 +109,7 @@ impl Draft<'_> {
 mod tests {
     use super::*;
     use crate::digest::Digest;
-    use crate::image::MemoryBlobs;
+    use crate::image::{BlobSink, MemoryBlobs};
     use crate::layers::FilesLayer;
     use crate::lifecycle::label::LayerRecord;
     use crate::root::Root;
@@ -149,7 +149,6 @@ mod tests {
         let before = CacheImage::of(made(&["one", "two"], None).0).unwrap();
         let (image, sink, diff_ids) = made(&["two", "three"], Some(&before));
         let digests: Vec<Digest> = image.layers().iter().map(|layer| layer.descriptor.digest).collect();
-        use crate::image::BlobSink as _;
         assert!(sink.existing(&digests[0]).is_none() && sink.existing(&digests[1]).is_some());
         assert_eq!(image.diff_ids(), diff_ids);
     }

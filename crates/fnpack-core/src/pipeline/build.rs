@@ -151,7 +151,7 @@ impl<'a> Finished<'a> {
         let keys = flow.cache_keys();
         let remote = options.cache_image.as_ref().filter(|_| product == Product::Image);
         let remote = remote.map(|name| RemoteCache::open(bench, name, &options.target));
-        let (cache, restored) = flow.restore(&detected, &keys, remote.as_ref());
+        let (cache, restored) = flow.restore(&detected, &keys, remote.as_ref())?;
         let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench)?)?;
         let context = with_layers(context, layers.root()?);
         restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
@@ -261,21 +261,26 @@ impl<'a> Flow<'a> {
     }
 
     /// What comes back of earlier builds: of the image's own cache here, else of the cache image, else of another build's.
-    fn restore(&self, detected: &Detected, keys: &CacheKeys, remote: Option<&RemoteCache>) -> (BuildCache, Vec<Restored>) {
+    fn restore(
+        &self,
+        detected: &Detected,
+        keys: &CacheKeys,
+        remote: Option<&RemoteCache>,
+    ) -> Result<(BuildCache, Vec<Restored>), PipelineError> {
         let (own, mut others) = keys.own_and_others();
         let load = |key: &String| BuildCache::load(self.bench, [key]).filter(|_| !self.options.clear_cache);
         if let Some(cache) = own.and_then(load) {
             let restored = self.decide_restore(detected, &cache);
-            return (cache.only(&restored), restored);
+            return Ok((cache.only(&restored), restored));
         }
         if let Some((remote, mut cache)) = remote.filter(|_| !self.options.clear_cache).and_then(|remote| Some((remote, remote.cache()?))) {
             let mut restored = self.decide_restore(detected, &cache);
-            remote.bring(self.bench, &self.site, &mut cache, &mut restored);
-            return (cache, restored);
+            remote.bring(self.bench, &self.site, (&mut cache, &mut restored))?;
+            return Ok((cache, restored));
         }
         let cache = others.find_map(load).unwrap_or_default();
         let restored = self.decide_restore(detected, &cache);
-        (cache.only(&restored), restored)
+        Ok((cache.only(&restored), restored))
     }
 
     fn decide_restore(&self, detected: &Detected, cache: &BuildCache) -> Vec<Restored> {

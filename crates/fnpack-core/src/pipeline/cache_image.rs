@@ -14,8 +14,6 @@ use crate::lifecycle::context::Place;
 use crate::lifecycle::export::{Blobs, ExportInput, Exported};
 use crate::lifecycle::restore::{CachedLayerError, Restored};
 use crate::reference::Reference;
-use crate::root::RootError;
-use crate::store::FolderId;
 use crate::target::Target;
 
 /// The cache image that a build was told of. A build goes on without one, and one that is not as it should be is told.
@@ -31,9 +29,7 @@ enum LayerError {
     #[error(transparent)]
     Cached(#[from] CachedLayerError),
     #[error(transparent)]
-    Folder(#[from] RootError),
-    #[error(transparent)]
-    Pipeline(#[from] PipelineError),
+    Folder(#[from] Box<PipelineError>),
 }
 
 impl RemoteCache {
@@ -66,26 +62,37 @@ impl RemoteCache {
     }
 
     /// Brings the contents that are to be restored into the store. Layers that cannot be had are taken out of `restored`.
-    pub(super) fn bring(&self, bench: &Workbench<'_>, site: &Site, cache: &mut BuildCache, restored: &mut [Restored]) {
-        let Some(found) = &self.found else { return };
-        for buildpack in restored {
-            buildpack.layers.retain(|layer| {
+    pub(super) fn bring(
+        &self,
+        bench: &Workbench<'_>,
+        site: &Site,
+        (cache, restored): (&mut BuildCache, &mut [Restored]),
+    ) -> Result<(), PipelineError> {
+        let Some(found) = &self.found else { return Ok(()) };
+        let mut brought: Vec<(String, String, String)> = Vec::new();
+        for Restored { buildpack, layers, .. } in restored {
+            layers.retain(|layer| {
                 let Some(sha) = &layer.contents else { return true };
-                let inside = Path::new(&escaped(&buildpack.buildpack)).join(&layer.name);
-                match bring(bench, site, (found, sha), &inside) {
+                let inside = Path::new(&escaped(buildpack)).join(&layer.name);
+                match unpack(bench, site, (found, sha), &inside) {
                     Ok(folder) => {
-                        bench.report.step(&format!("restoring {}:{} from the cache image", buildpack.buildpack, layer.name));
-                        cache.add(&buildpack.buildpack, &layer.name, folder);
+                        bench.report.step(&format!("restoring {buildpack}:{} from the cache image", layer.name));
+                        brought.push((buildpack.clone(), layer.name.clone(), folder));
                         true
                     }
                     Err(error) => {
-                        let name = format!("{}:{}", buildpack.buildpack, layer.name);
-                        bench.report.warning(&format!("`{name}` is not restored from the cache image: {}", with_causes(&error)));
+                        let reason = with_causes(&error);
+                        bench.report.warning(&format!("`{buildpack}:{}` is not restored from the cache image: {reason}", layer.name));
                         false
                     }
                 }
             });
         }
+        let folders: Vec<&String> = brought.iter().map(|(.., folder)| folder).collect();
+        for ((buildpack, layer, _), id) in brought.iter().zip(bench.store.commit_folders(&site.scratch, &folders)?) {
+            cache.add(buildpack, layer, id);
+        }
+        Ok(())
     }
 
     /// The next cache image. The image of the function is made already, so a fault only makes the next build slower.
@@ -105,11 +112,10 @@ impl RemoteCache {
     }
 }
 
-/// Unpacks one layer, and keeps its folder as a cached layer is kept.
-fn bring(bench: &Workbench<'_>, site: &Site, (found, sha): (&CacheImage, &str), inside: &Path) -> Result<FolderId, LayerError> {
-    let (name, root) = new_folder(&site.scratch)?;
+/// Unpacks one layer into a new folder of scratch, as a cached layer is kept; gives its name.
+fn unpack(bench: &Workbench<'_>, site: &Site, (found, sha): (&CacheImage, &str), inside: &Path) -> Result<String, LayerError> {
+    let (name, root) = new_folder(&site.scratch).map_err(Box::new)?;
     let owner: Option<Owner> = (!bench.single_id && site.has_sandboxes()).then_some(site.owner);
-    let place = Place { path: LAYERS.into(), root };
-    found.restore(sha, &place, inside, owner)?;
-    Ok(bench.store.commit_folder(&site.scratch, name).map_err(PipelineError::from)?)
+    found.restore(sha, &Place { path: LAYERS.into(), root }, inside, owner)?;
+    Ok(name)
 }

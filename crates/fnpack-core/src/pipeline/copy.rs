@@ -121,33 +121,22 @@ pub fn copy(bench: &Workbench<'_>, from: &Address, to: &Address, selection: &Sel
         Selection::One(target) => Parcel::One(bench.look_at(from, target)?),
         Selection::All => Parcel::All(Box::new(bench.tree_at(from)?)),
     };
-    let mut copied = Copied { digest: parcel.digest(), pushed: None, loaded: None, companions: 0 };
-    match to {
-        Address::Named(reference) => bench.keep(&parcel, reference)?,
-        Address::Registry(reference) => {
-            copied.pushed = Some(bench.send(&parcel, reference)?);
-            copied.companions = bench.send_companions(from, reference, &parcel)?;
+    let companions = match to {
+        Address::Archive(archive::Address { place: Place::OciLayout(_) | Place::OciArchive(_), .. }) => {
+            bench.companions_at(from, &parcel.digests())?
         }
-        Address::Archive(place) => {
-            let is_docker = matches!(place.place, Place::DockerArchive(_));
-            let companions = if is_docker { Vec::new() } else { bench.companions_at(from, &parcel.digests())? };
-            write(&parcel, &companions, from, place)?;
-            copied.companions = companions.len();
-        }
-        Address::Engine(name) => copied.loaded = Some(bench.load_as(&one_target(&parcel, from, to)?, name)?),
+        _ => Vec::new(),
+    };
+    let mut copied = bench.place((&parcel, &companions), from, to)?;
+    if let Address::Registry(reference) = to {
+        copied.companions = bench.send_companions(from, reference, &parcel)?;
     }
     Ok(copied)
 }
 
 /// Brings an image of the store to where it is wanted. In files it has the name that the address gives, or none.
-pub fn deliver(bench: &Workbench<'_>, image: &Image, to: &Address) -> Result<(), CopyError> {
-    let parcel = Parcel::One(image.clone());
-    match to {
-        Address::Named(reference) => bench.keep(&parcel, reference),
-        Address::Registry(reference) => bench.send(&parcel, reference).map(drop),
-        Address::Archive(place) => write(&parcel, &[], to, place),
-        Address::Engine(name) => bench.load_as(image, name).map(drop),
-    }
+pub fn deliver(bench: &Workbench<'_>, image: &Image, to: &Address) -> Result<Copied, CopyError> {
+    bench.place((&Parcel::One(image.clone()), &[]), to, to)
 }
 
 /// Makes an index of images that are brought into the store; `name` stands for it there.
@@ -203,6 +192,18 @@ impl Parcel {
 }
 
 impl Workbench<'_> {
+    /// Brings it where it is wanted, in a layout with what goes along.
+    fn place(&self, (parcel, companions): (&Parcel, &[Companion]), from: &Address, to: &Address) -> Result<Copied, CopyError> {
+        let mut copied = Copied { digest: parcel.digest(), pushed: None, loaded: None, companions: companions.len() };
+        match to {
+            Address::Named(reference) => self.keep(parcel, reference)?,
+            Address::Registry(reference) => copied.pushed = Some(self.send(parcel, reference)?),
+            Address::Archive(place) => write(parcel, companions, from, place)?,
+            Address::Engine(name) => copied.loaded = Some(self.load_as(&one_target(parcel, from, to)?, name)?),
+        }
+        Ok(copied)
+    }
+
     fn send(&self, parcel: &Parcel, reference: &Reference) -> Result<Pushed, CopyError> {
         let client = self.client_to_push(reference)?;
         let pushed = match parcel {

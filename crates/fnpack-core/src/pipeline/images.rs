@@ -104,6 +104,12 @@ pub enum FindError {
         #[source]
         source: BlobError,
     },
+    /// The store knows it and has not all of its layers, and no registry is asked for them.
+    #[error("layers of `{name}` are only in a registry, which is not asked for them")]
+    LayersElsewhere {
+        /// As users write it.
+        name: String,
+    },
     /// No registry can be asked at all.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -203,7 +209,11 @@ impl Workbench<'_> {
     pub(super) fn fetch_missing(&self, image: &Image, name: &str) -> Result<(), FindError> {
         let mut missing = self.store.absent_layers(image)?;
         missing.retain(|layer| layer.blob.repository().is_some());
-        let Some(registry) = self.registry.as_ref().filter(|_| !missing.is_empty()) else { return Ok(()) };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let registry = self.registry.as_ref().filter(|_| self.pull_policy != PullPolicy::Never);
+        let registry = registry.ok_or_else(|| FindError::LayersElsewhere { name: name.to_owned() })?;
         let size: u64 = missing.iter().map(|layer| layer.descriptor.size).sum();
         self.report.step(&format!("pulling {name} ({} MB in {} layers)", size / 1_000_000, missing.len()));
         self.fetch_layers(&missing, registry.client()?).map_err(|source| FindError::Layers { name: name.to_owned(), source })

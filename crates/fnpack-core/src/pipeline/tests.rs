@@ -2,7 +2,7 @@
 
 mod engine;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 use fnpack_sandbox::OverlayXattr;
@@ -266,4 +266,39 @@ fn newer_image_is_pulled_always_but_not_what_is_made_here() {
     let local: Reference = name(&registry, "only/here:1");
     bench.store.put_image(&image("linux/amd64", &["local"]), Some(&local)).unwrap();
     bench.find(&local, &bench.target).unwrap();
+}
+
+#[test]
+fn layers_stay_in_the_registry_until_they_are_needed() {
+    let (_folder, mut bench) = bench();
+    let registry = stocked();
+    let at = name(&registry, "runner:next");
+    let known = bench.find_base(&at, &bench.target, Destination::Registry).unwrap();
+    assert_eq!(registry.requests().len(), 2, "{:#?}", registry.request_lines());
+    assert_eq!(bench.store.absent_layers(&known).unwrap().len(), 3);
+    let online = bench.registry.take();
+    let error = bench.find(&at, &bench.target).unwrap_err();
+    assert!(matches!(error, FindError::LayersElsewhere { .. }), "{error}");
+    bench.find_base(&at, &bench.target, Destination::Registry).unwrap();
+    bench.registry = online;
+    let whole = bench.find(&at, &bench.target).unwrap();
+    assert_eq!((whole.digest(), bench.store.absent_layers(&whole).unwrap().len()), (known.digest(), 0));
+    registry.forget_requests();
+    bench.find(&at, &bench.target).unwrap();
+    assert_eq!(registry.request_lines(), Vec::<String>::new());
+}
+
+#[test]
+fn blob_of_the_store_that_is_elsewhere_is_read_from_there_and_checked() {
+    let (_folder, bench) = bench();
+    let registry = stocked();
+    let known = bench.find_base(&name(&registry, "runner:1"), &bench.target, Destination::Registry).unwrap();
+    let read = |layer: &Layer| {
+        let mut bytes = Vec::new();
+        layer.blob.open()?.read_to_end(&mut bytes)?;
+        std::io::Result::Ok(bytes)
+    };
+    assert_eq!(read(&known.layers()[0]).unwrap(), b"shared");
+    registry.fault(Fault::corrupt("GET", "/blobs/"));
+    assert!(read(&known.layers()[1]).is_err());
 }

@@ -91,7 +91,9 @@ fn here(arguments: &RebaseArguments, session: &Session<'_>) -> Result<(), Comman
             load(&rebased.image, places, session)?;
         }
     }
-    places.iter().for_each(|place| tell(place, rebased.image.digest(), session));
+    for place in places {
+        tell(place, rebased.image.digest(), session);
+    }
     Ok(())
 }
 

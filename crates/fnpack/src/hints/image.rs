@@ -65,6 +65,7 @@ impl Explain for FindError {
                 registry.hint(format!("build for it with `--platform {present}`, or bring the image for {target}"))
             }
             Self::Layers { source, .. } => source.advice().or_hint("try again: layers that came whole are kept"),
+            Self::LayersElsewhere { .. } => registry.hint("leave out `--offline` or `--pull-policy never`: what is fetched once stays"),
             Self::OfflinePush { .. } => Advice::new(Usage).hint("leave out `--offline`"),
             Self::Nameless { .. } => Advice::new(Usage).hint("give it one: `fnpack image copy` it to a name"),
             Self::Archive(source) => source.advice(),

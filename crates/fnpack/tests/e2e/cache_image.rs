@@ -24,6 +24,13 @@ struct Ground {
     builder: String,
 }
 
+/// A machine with an empty store.
+fn machine(input: &str) -> Environment {
+    let environment = Environment::empty();
+    environment.write("function/input", input);
+    environment
+}
+
 impl Ground {
     fn new(test: &str) -> Option<Self> {
         let environment = Environment::with_base()?;
@@ -33,13 +40,6 @@ impl Ground {
         environment.fnpack(["image", "push", &builder]).success();
         environment.fnpack(["image", "push", "test/run", &format!("{}/cached/run:1", registry.host())]).success();
         Some(Self { registry, builder })
-    }
-
-    /// A machine with an empty store.
-    fn machine(&self, input: &str) -> Environment {
-        let environment = Environment::empty();
-        environment.write("function/input", input);
-        environment
     }
 
     fn name(&self, rest: &str) -> String {
@@ -69,7 +69,7 @@ impl Ground {
 #[test]
 fn second_machine_builds_with_what_the_first_one_cached() {
     let Some(ground) = Ground::new("two") else { return };
-    let first = ground.machine("1");
+    let first = machine("1");
     let outcome = ground.build(&first, &["--publish", "-e", "TOKEN=very-secret"]);
     assert!(outcome.stderr.contains("there is no cache image") && outcome.stderr.contains("kept: missing"), "{}", outcome.stderr);
     let made = outcome.success();
@@ -83,7 +83,7 @@ fn second_machine_builds_with_what_the_first_one_cached() {
     assert!(ground.registry.requests().iter().any(mounts), "the layer that is in the image, too, is taken over from there");
 
     for more in [&["--publish"][..], &[]] {
-        let second = ground.machine("1");
+        let second = machine("1");
         ground.registry.forget_requests();
         let outcome = ground.build(&second, more);
         assert!(
@@ -104,7 +104,7 @@ fn second_machine_builds_with_what_the_first_one_cached() {
     }
 
     // Only what changed is sent: the folders of both layers have other contents now.
-    let third = ground.machine("2");
+    let third = machine("2");
     ground.registry.forget_requests();
     let outcome = ground.build(&third, &["--publish"]);
     assert!(outcome.stderr.contains("kept: made with 1"), "{}", outcome.stderr);
@@ -127,23 +127,23 @@ fn cache_that_is_none_or_broken_is_told_and_the_build_goes_on() {
     foreign.write("small/file", "");
     foreign.fnpack(["image", "build", "-t", &ground.name("team/cache:1"), "--publish", "small"]).success();
     let before = ground.registry.manifest("team/cache", "1");
-    let outcome = ground.build(&ground.machine("1"), &[]);
+    let outcome = ground.build(&machine("1"), &[]);
     assert!(outcome.stderr.contains("is no cache image and stays as it is"), "{}", outcome.stderr);
     outcome.success();
     assert_eq!(ground.registry.manifest("team/cache", "1"), before);
 
     let other = Ground::new("damaged").unwrap();
-    other.build(&other.machine("1"), &[]).success();
+    other.build(&machine("1"), &[]).success();
     let layer = other.cache().0[0].clone();
     other.registry.fault(Fault::corrupt("GET", &layer));
-    let outcome = other.build(&other.machine("1"), &[]);
+    let outcome = other.build(&machine("1"), &[]);
     assert!(outcome.stderr.contains("is not restored from the cache image"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains(": missing") && outcome.stderr.contains(": made with 1"), "{}", outcome.stderr);
     outcome.success();
 
     // A registry that does not take it costs the cache alone.
     other.registry.fault(Fault::status("PUT", "/team/cache/manifests/", 403));
-    let outcome = other.build(&other.machine("3"), &[]);
+    let outcome = other.build(&machine("3"), &[]);
     assert!(outcome.stderr.contains("warning: the cache image") && outcome.stderr.contains("is not kept"), "{}", outcome.stderr);
     outcome.success();
 }

@@ -1,6 +1,7 @@
 //! `--publish`: from source straight to a registry. Layers of the base never come here, each of ours goes once.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use testkit::registry::{Fault, Registry, Seen};
 
@@ -15,7 +16,9 @@ const FUNCTION: &str = "echo '#!/bin/sh' > function\nchmod 755 function\ncat > $
 fn runner(registry: &Registry) -> String {
     let environment = Environment::empty();
     environment.write("runner/Dockerfile", RUNNER);
-    environment.write("runner/shell", "#!/bin/sh\n");
+    // The store that tests share is kept: what it should not get must never have been there.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
+    environment.write("runner/shell", &format!("#!/bin/sh\n# {} {now}\n", registry.host()));
     let name = format!("{}/runners/go:1", registry.host());
     environment.fnpack(["image", "build", "-t", &name, "--publish", "runner"]).success();
     name
