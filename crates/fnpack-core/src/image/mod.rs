@@ -9,6 +9,7 @@
 //! `descriptor.md`) and reads Docker's schema 2 in the same types.
 
 mod blob;
+pub mod companion;
 mod config;
 mod manifest;
 mod tree;

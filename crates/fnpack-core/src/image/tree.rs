@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Blob, BlobSource, Descriptor, Image, ImageError, Platform, media_type};
+use crate::digest::Digest;
 
 /// Indexes may name indexes; nobody does so deeper.
 const DEEPEST: usize = 3;
@@ -99,6 +100,11 @@ impl ManifestTree {
     /// Whether it is an index.
     pub fn is_index(&self) -> bool {
         matches!(self.descriptor.media_type.as_str(), media_type::OCI_INDEX | media_type::DOCKER_INDEX)
+    }
+
+    /// The digests of the document itself and of all that it names, through indexes.
+    pub fn digests(&self) -> Vec<Digest> {
+        [self.descriptor.digest].into_iter().chain(self.children.iter().flat_map(Self::digests)).collect()
     }
 
     /// The image that it is, if it is a manifest of one. The config is read, the layers are not.

@@ -2,6 +2,8 @@
 
 use super::{Address, FindError, PullPolicy, Workbench};
 use crate::archive::{self, ImageArchive, Named, NamedTree, Place};
+use crate::digest::Digest;
+use crate::image::companion::Companion;
 use crate::image::{Image, ManifestTree};
 use crate::reference::Reference;
 use crate::registry::RegistryClient;
@@ -37,6 +39,17 @@ impl Workbench<'_> {
             Address::Registry(reference) => self.tree_in_registry(reference),
             Address::Archive(place) => Ok(self.open_archive(place)?.archive.tree(place.name.as_deref())?.tree),
         }
+    }
+
+    /// What goes along with these manifests, where an address says that they are. The store knows of none.
+    pub fn companions_at(&self, address: &Address, subjects: &[Digest]) -> Result<Vec<Companion>, FindError> {
+        let reference = match address {
+            Address::Archive(place) => return Ok(self.open_archive(place)?.archive.companions(subjects)?),
+            Address::Named(reference) if self.store.digest_of(reference)?.is_some() => return Ok(Vec::new()),
+            Address::Named(reference) | Address::Registry(reference) => reference,
+        };
+        let not_given = |source| FindError::not_given(reference, &self.target, source);
+        self.client_for(reference, &self.target)?.companions(reference, subjects).map_err(not_given)
     }
 
     /// An image with all its layers in the store, until this process ends.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::auth::{Access, Scope};
 use super::error::RegistryError;
 use super::transport::{Body, Call, Response};
-use super::{Client, RegistryClient, Step};
+use super::{Client, RegistryClient, Step, refusal};
 use crate::digest::Digest;
 use crate::image::{
     Blob, BlobError, BlobSource, Descriptor, Image, ImageError, Index, Layer, Manifest, Verified, copy_verified, media_type,
@@ -176,7 +176,11 @@ impl Client {
         let content_type = response.header("content-type").unwrap_or_default().to_owned();
         let promised = promised_digest(&response);
         let too_long = || RegistryError::TooLong { what: "the manifest", reference: reference.familiar(), limit: LONGEST_MANIFEST };
+        let (host, request) = (response.host(), response.request());
         let bytes = response.read(LONGEST_MANIFEST)?.ok_or_else(too_long)?;
+        if let Some(page) = refusal::html_page(&bytes) {
+            return Err(RegistryError::Protocol { host, request, reason: format!("it sends {page}") });
+        }
         let digest = Digest::of(&bytes);
         for expected in name.parse().ok().into_iter().chain(promised) {
             check("the manifest", reference, expected, digest)?;

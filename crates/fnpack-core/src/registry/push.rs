@@ -8,7 +8,7 @@ use super::base::Base;
 use super::error::RegistryError;
 use super::pull::{ACCEPT, manifest_path, promised_digest};
 use super::transport::{Body, Call, Response};
-use super::upload::{Destination, Session};
+use super::upload::{Destination, Session, confirmed};
 use super::{RegistryClient, Step, parallel};
 use crate::digest::Digest;
 use crate::image::{Blob, BlobSource, Descriptor, Image};
@@ -72,7 +72,9 @@ impl RegistryClient {
             return Ok(pushed);
         }
         parallel::for_each(&pieces, Piece::size, |piece| destination.put_blob(piece))?.into_iter().for_each(|way| pushed.count(way));
-        destination.put_document(&destination.manifest_name(&digest), image.manifest().media_type(), image.manifest_bytes())?;
+        let name = destination.manifest_name(&digest);
+        let put = || destination.put_document(&name, image.manifest().media_type(), image.manifest_bytes());
+        destination.put_over(&pieces, put, &mut pushed)?;
         Ok(pushed)
     }
 
@@ -100,6 +102,12 @@ impl Pushed {
             Way::Mounted => self.mounted += 1,
             Way::Sent => self.sent += 1,
         }
+    }
+
+    /// So many blobs were sent that had been taken for present.
+    fn found_missing(&mut self, blobs: usize) {
+        self.present = self.present.saturating_sub(blobs);
+        self.sent += blobs;
     }
 }
 
@@ -175,9 +183,35 @@ impl Destination<'_> {
     }
 
     fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
-        let url = self.address(&format!("blobs/{digest}"));
-        let call = Call { method: "HEAD", url: &url, headers: &[], body: Body::None };
-        self.client.ask(&call, &self.access(), &[200, 404]).map(|response| response.status == 200)
+        self.head_blob(digest).map(|response| response.status == 200)
+    }
+
+    /// Puts a manifest over its blobs. If the registry then misses some that it said it has, as in the middle of a
+    /// garbage collection, those are sent, and the manifest once more.
+    pub(super) fn put_over(
+        &self,
+        pieces: &[Piece<'_>],
+        put: impl Fn() -> Result<Response, RegistryError>,
+        pushed: &mut Pushed,
+    ) -> Result<Response, RegistryError> {
+        let refusal = match put() {
+            Err(RegistryError::BlobsUnknown { source, .. }) => source,
+            result => return result,
+        };
+        let missing = |piece: &Piece<'_>| {
+            // What it says of those that it names is not to be relied on.
+            let is_named = refusal.unknown_blobs.contains(&piece.descriptor.digest);
+            if is_named { self.send_whole(piece) } else { self.put_blob(piece) }
+        };
+        let ways = parallel::for_each(pieces, Piece::size, missing)?;
+        pushed.found_missing(ways.into_iter().filter(|way| *way == Way::Sent).count());
+        put()
+    }
+
+    fn send_whole(&self, piece: &Piece<'_>) -> Result<Way, RegistryError> {
+        self.send(piece.descriptor, piece.blob, None)?;
+        self.client.progress.blob(&piece.descriptor.digest, Step::Done);
+        Ok(Way::Sent)
     }
 
     /// Asks the registry to take a blob over from its other repository. Whatever it answers but yes
@@ -213,7 +247,7 @@ impl Destination<'_> {
         let headers = [("Content-Type", media_type)];
         let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(bytes) };
         let response = self.client.ask(&call, &self.access(), &[201])?;
-        self.confirmed(&response, "the manifest", Digest::of(bytes))?;
+        confirmed(&response, "the manifest", Digest::of(bytes))?;
         Ok(response)
     }
 }

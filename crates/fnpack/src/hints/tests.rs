@@ -16,7 +16,7 @@ use fnpack_core::project::ProjectToml;
 use fnpack_core::rebase::{Objection, RebaseError};
 use fnpack_core::reference::Reference;
 use fnpack_core::registry::credentials::DockerConfig;
-use fnpack_core::registry::{CertificateFault, LoginTrace, Refusal, RegistryError, Request};
+use fnpack_core::registry::{CertificateFault, Clock, LoginTrace, Refusal, RegistryError, Request};
 use fnpack_core::source::Source;
 use fnpack_core::store::{Store, StoreError};
 use fnpack_sandbox::{IdMapping, OverlayXattr, SandboxError};
@@ -29,14 +29,17 @@ fn told(error: impl Into<CommandError>) -> (u8, String) {
     (error.code(), error.render())
 }
 
-#[expect(clippy::unnecessary_box_returns, reason = "the errors hold it so")]
 fn refusal(status: u16, login: LoginTrace) -> Box<Refusal> {
     let request = Request { method: "GET", url: "https://r.example.com/v2/a/manifests/latest".into() };
-    Box::new(Refusal { request, status, message: String::new(), retry_after: None, login })
+    Box::new(Refusal { request, status, message: String::new(), retry_after: None, unknown_blobs: Vec::new(), login })
 }
 
 fn request() -> Request {
     Request { method: "GET", url: "https://r.example.com/v2/".into() }
+}
+
+fn certificate(fault: CertificateFault, clock: Clock) -> RegistryError {
+    RegistryError::Certificate { host: host(), fault, presented: None, clock, source: "no".into() }
 }
 
 fn host() -> String {
@@ -67,12 +70,18 @@ fn registry_answers_have_one_next_step() {
         (RegistryError::NoSuchImage { reference: "a".into(), source: refusal(404, sent()) }, 4, "check name and tag"),
         (RegistryError::RateLimited { host: host(), attempts: 3, source: refusal(429, LoginTrace::NotAsked) }, 4, "raises the limit"),
         (RegistryError::RateLimited { host: host(), attempts: 3, source: refusal(429, sent()) }, 4, "wait, then try again"),
+        (certificate(CertificateFault::UnknownIssuer, Clock::Unknown), 4, "--registry-ca"),
+        (certificate(CertificateFault::Expired, Clock::Unknown), 4, "check this machine's clock"),
+        (certificate(CertificateFault::Expired, Clock::Agrees), 4, "renew the certificate"),
         (
-            RegistryError::Certificate { host: host(), fault: CertificateFault::UnknownIssuer, presented: None, source: cause() },
+            certificate(CertificateFault::NotYetValid, Clock::Wrong { here: "1970-01-01".into(), there: Some("2027-01-01".into()) }),
             4,
-            "--registry-ca",
+            "set this machine's clock: it shows 1970-01-01, the server's 2027-01-01",
         ),
-        (RegistryError::Certificate { host: host(), fault: CertificateFault::Expired, presented: None, source: cause() }, 4, "clock"),
+        (RegistryError::ClientCertificate { host: host(), shown: false, source: cause() }, 4, "certs.d/r.example.com"),
+        (RegistryError::ClientCertificate { host: host(), shown: true, source: cause() }, 4, "have it renewed"),
+        (RegistryError::TooLarge { host: host(), source: refusal(413, sent()) }, 4, "raise the limit"),
+        (RegistryError::BlobsUnknown { host: host(), source: refusal(404, sent()) }, 4, "push again"),
         (RegistryError::UnknownHost { host: host(), request: request(), source: cause() }, 4, "check the name and the network"),
         (RegistryError::CannotConnect { host: host(), request: request(), source: cause() }, 4, "HTTPS_PROXY"),
         (RegistryError::Proxy { proxy: "x".into(), source: cause() }, 3, "HTTPS_PROXY"),

@@ -1,14 +1,14 @@
 //! Logins, certificates and mirrors, as users have them.
 
-use std::io::Write;
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use testkit::certificates::AUTHORITY;
 use testkit::registry::{Access, Fault, Registry};
 
-use crate::environment::{Environment, Outcome, user_is_root};
+use crate::docker_registry::DockerRegistry;
+use crate::environment::{Environment, Outcome};
 
 /// Runs fnpack with something in standard input.
 fn fed(environment: &Environment, arguments: &[&str], input: &str) -> Outcome {
@@ -34,6 +34,61 @@ fn login_is_proven_kept_used_and_forgotten() {
     assert_eq!(shown.split_whitespace().collect::<Vec<_>>(), ["NAME", "PULL", "PUSH", &name, "no", "such", "image", "yes"]);
     environment.fnpack(["logout", &host]).success();
     environment.fnpack(["access", &name]).failure(4);
+}
+
+/// Runs fnpack at a terminal of its own, where these keys are pressed; gives all that is seen there.
+fn typed(environment: &Environment, arguments: &str, keys: &[&str]) -> Outcome {
+    let own = environment.command();
+    let mut command = Command::new("script");
+    command.args([
+        "--quiet",
+        "--return",
+        "--echo",
+        "never",
+        "--command",
+        &format!("'{}' {arguments}", own.get_program().display()),
+        "/dev/null",
+    ]);
+    command
+        .env_clear()
+        .envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .env("NO_COLOR", "1")
+        .current_dir(environment.path());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut seen = Vec::new();
+    let output = child.stdout.as_mut().unwrap();
+    for key in keys {
+        // Keys that come before they are asked for are thrown away.
+        let mut byte = [0];
+        while seen.last() != Some(&b':') && output.read(&mut byte).unwrap() == 1 {
+            seen.push(byte[0]);
+        }
+        seen.push(b'|');
+        std::thread::sleep(Duration::from_millis(200));
+        input.write_all(key.as_bytes()).unwrap();
+    }
+    let rest = child.wait_with_output().unwrap();
+    let shown = String::from_utf8_lossy(&[seen, rest.stdout].concat()).into_owned();
+    Outcome { stdout: shown.clone(), stderr: shown, code: rest.status.code() }
+}
+
+#[test]
+fn login_is_asked_for_at_a_terminal_and_not_shown() {
+    let registry = Registry::with_access(Access::Basic("me".into(), "right word".into()));
+    let (host, environment) = (registry.host(), Environment::empty());
+    let outcome = typed(&environment, &format!("login {host}"), &["me\r", "right worx\x7fd\r"]);
+    assert!(!outcome.stdout.contains("right") && outcome.stdout.contains("not shown"), "{}", outcome.stdout);
+    outcome.success();
+    environment.fnpack(["access", &format!("{host}/app")]).success();
+
+    let outcome = typed(&environment, &format!("login {host} -u me"), &["wrong word\r"]);
+    assert!(!outcome.stdout.contains("wrong"), "{}", outcome.stdout);
+    let error = outcome.failure(4);
+    assert!(error.contains("the login of `me` was sent"), "{error}");
+
+    let error = typed(&environment, &format!("login {host} -u me"), &["wor\x03"]).failure(130);
+    assert_eq!(error.trim(), "error: stopped");
 }
 
 #[test]
@@ -66,6 +121,12 @@ fn bad_logins_are_no_usage() {
     for (arguments, input, expected) in [
         (vec!["login", "quay.io/team", "-u", "me", "--password-stdin"], "x", "`quay.io/team` is no registry"),
         (vec!["login", "a.example.com", "-u", "me", "--password-stdin"], "\n", "there is no password in standard input"),
+        (vec!["login", "a.example.com", "--password-stdin"], "x", "hint: name it with `--username NAME`"),
+        (
+            vec!["login", "a.example.com", "-u", "me"],
+            "x",
+            "there is no terminal to ask for the password at\nhint: give it from a file or through a pipe: `fnpack login HOST --username NAME --password-stdin < FILE`",
+        ),
     ] {
         let error = fed(&environment, &arguments, input).failure(2);
         assert!(error.contains(expected), "{error}");
@@ -85,71 +146,24 @@ fn failed_push_says_that_the_image_stays() {
     assert!(error.contains("is full") && error.contains("`test/run:latest` stays in the store"), "{error}");
 }
 
-/// Debian's registry with TLS, ended when dropped.
-struct Encrypted(Child);
-
-impl Drop for Encrypted {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Encrypted {
-    const HOST: &str = "127.0.0.77:5443";
-
-    /// `None` (a skip) where there is no `docker-registry`, which CI has.
-    fn start(folder: &Path) -> Option<Self> {
-        let has = |program: &str| Command::new(program).arg("--help").output().is_ok();
-        if !(has("docker-registry") && has("openssl")) {
-            assert!(std::env::var_os("CI").is_none(), "docker-registry and openssl are not here");
-            eprintln!("skipped: docker-registry and openssl are not here");
-            return None;
-        }
-        let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test Authority"])
-            .args(["-addext", "subjectAltName=IP:127.0.0.77", "-addext", "basicConstraints=critical,CA:false"])
-            .args(["-keyout", "server.key", "-out", "server.crt"])
-            .current_dir(folder)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{inmemory: {{}}}}\nhttp:\n  addr: {}\n  tls: {{certificate: server.crt, key: server.key}}\n",
-            Self::HOST
-        );
-        fs_err::write(folder.join("registry.yml"), config).unwrap();
-        let mut command = Command::new("docker-registry");
-        let child =
-            command.args(["serve", "registry.yml"]).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let registry = Self(child);
-        let end = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(Self::HOST).is_err() {
-            assert!(Instant::now() < end, "docker-registry does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Some(registry)
-    }
-}
-
 #[test]
 fn certificates_of_a_host_are_taken_from_its_folder() {
-    if !user_is_root() {
-        return;
-    }
     let environment = Environment::empty();
-    let folder = environment.path().to_owned();
-    let Some(_registry) = Encrypted::start(&folder) else { return };
-    let name = format!("{}/team/app:1", Encrypted::HOST);
-    let certificates = format!("home/.config/containers/certs.d/{}", Encrypted::HOST);
+    let Some(registry) = DockerRegistry::start(environment.path(), true) else { return };
+    let name = format!("{}/team/app:1", registry.host());
+    let certificates = format!("home/.config/containers/certs.d/{}", registry.host());
+    environment.write("authority.crt", AUTHORITY);
+    environment.write("notes.txt", "no certificate");
     environment.write(&format!("{certificates}/notes.txt"), "its authority is still to come");
     let error = environment.fnpack(["access", &name]).failure(4);
-    assert!(error.contains("not trusted (issued by `Test Authority`, valid until 20") && error.contains("--registry-ca"), "{error}");
-    environment.fnpack(["--registry-ca", "server.crt", "access", &name]).success();
-    let error = environment.fnpack(["--registry-ca", "registry.yml", "access", &name]).failure(3);
-    assert!(error.contains("cannot use the certificates in `registry.yml`"), "{error}");
-    let authority = fs_err::read_to_string(folder.join("server.crt")).unwrap();
-    environment.write(&format!("{certificates}/ca.crt"), &authority);
+    assert!(
+        error.contains("not trusted (issued by `Test Authority, Example Works`, valid from 20") && error.contains("--registry-ca"),
+        "{error}"
+    );
+    environment.fnpack(["--registry-ca", "authority.crt", "access", &name]).success();
+    let error = environment.fnpack(["--registry-ca", "notes.txt", "access", &name]).failure(3);
+    assert!(error.contains("cannot use the certificates in `notes.txt`"), "{error}");
+    environment.write(&format!("{certificates}/ca.crt"), AUTHORITY);
     let shown = environment.fnpack(["access", &name]).success();
     assert!(shown.ends_with("no such image  yes"), "{shown}");
 }

@@ -1,7 +1,6 @@
 //! As much of HTTP/1.1 as registry clients speak to a server on loopback.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 
 /// What a client sent.
 #[derive(Debug, Clone)]
@@ -41,8 +40,8 @@ impl Request {
         form_values(&String::from_utf8_lossy(&self.body), name)
     }
 
-    /// Reads the next request of a connection; `None` when the client closed it.
-    pub(super) fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
+    /// Reads the next request of a connection, without its body; `None` when the client closed it.
+    pub(super) fn read_head<S: Read + Write>(stream: &mut BufReader<S>) -> io::Result<Option<Self>> {
         let line = read_line(stream)?;
         let mut words = line.split(' ');
         let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
@@ -52,15 +51,19 @@ impl Request {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut request = Self { method: method.to_owned(), target: target.to_owned(), headers, body: Vec::new() };
-        if request.header("expect").is_some() {
-            stream.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-        }
-        request.body = request.read_body(stream)?;
-        Ok(Some(request))
+        Ok(Some(Self { method: method.to_owned(), target: target.to_owned(), headers, body: Vec::new() }))
     }
 
-    fn read_body(&self, stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+    /// Reads the body, which a client that asks first is told to send.
+    pub(super) fn read_body<S: Read + Write>(&mut self, stream: &mut BufReader<S>) -> io::Result<()> {
+        if self.header("expect").is_some() {
+            stream.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        self.body = self.body_of(stream)?;
+        Ok(())
+    }
+
+    fn body_of(&self, stream: &mut impl BufRead) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         if self.header("transfer-encoding") == Some("chunked") {
             loop {
@@ -102,7 +105,7 @@ impl Answer {
     }
 
     /// Writes the answer; of the body only the first `limit` bytes, whatever its announced length.
-    pub(super) fn write(&self, stream: &mut TcpStream, head: bool, limit: usize) -> io::Result<()> {
+    pub(super) fn write(&self, stream: &mut impl Write, head: bool, limit: usize) -> io::Result<()> {
         let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
             text = format!("{text}{name}: {value}\r\n");
@@ -128,7 +131,7 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+fn read_line(stream: &mut impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     stream.take(64 * 1024).read_line(&mut line)?;
     Ok(line.trim_end().to_owned())

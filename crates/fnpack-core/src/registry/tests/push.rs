@@ -179,7 +179,7 @@ fn uploads_are_confirmed() {
         let (registry, reference) = stocked();
         registry.fault(Fault::header("PUT", path, "Docker-Content-Digest", &wrong));
         let error = client().push(&image(&["new"]), &reference).unwrap_err();
-        assert!(matches!(error, RegistryError::DigestMismatch { .. }), "{path}: {error}");
+        assert!(matches!(error, RegistryError::NotWhatWasSent { .. }), "{path}: {error}");
     }
 }
 
