@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ureq::ProxyProtocol;
 use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
-use ureq::unversioned::resolver::DefaultResolver;
 
+use super::addresses::RememberedAddresses;
 use super::early_answer;
 use super::error::{Cause, RegistryError};
 use super::parallel;
@@ -99,6 +99,6 @@ impl AgentMaker {
             .max_idle_connections(2 * parallel::AT_ONCE)
             .max_idle_connections_per_host(parallel::AT_ONCE)
             .build();
-        ureq::Agent::with_parts(config, early_answer::connector(), DefaultResolver::default())
+        ureq::Agent::with_parts(config, early_answer::connector(), <RememberedAddresses>::default())
     }
 }

@@ -17,6 +17,7 @@
 //! first 401 or 503 in the middle, knows neither refresh tokens nor the second scope of a mount, and drops
 //! the upload session of a refused one. What is left of it after that is less than what is here.
 
+mod addresses;
 mod agents;
 mod auth;
 mod authorities;
