@@ -66,9 +66,9 @@ RUN set -eu; \
     apt-get clean; \
     if [ -e /etc/ssl/certs/java/cacerts ]; then \
         cd /etc/ssl/certs/java; \
-        keytool -importkeystore -noprompt -srckeystore cacerts -srcstorepass changeit -destkeystore undated \
+        said=$(keytool -importkeystore -noprompt -srckeystore cacerts -srcstorepass changeit -destkeystore undated \
             -deststoretype PKCS12 -deststorepass changeit \
-            -J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE -J-Dkeystore.pkcs12.macAlgorithm=NONE; \
+            -J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE -J-Dkeystore.pkcs12.macAlgorithm=NONE 2>&1) || { echo "$said" >&2; exit 1; }; \
         mv undated cacerts; \
         chmod 644 cacerts; \
     fi; \

@@ -1,17 +1,16 @@
 //! The build: choose the toolchain, compile unless nothing changed, and leave the binary alone in its folder.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use fnpack_artifact::golang::Elf;
+use fnpack_artifact::Facts;
+use fnpack_artifact::golang;
 use fnpack_buildpack::{Variables, empty};
 use libcnb::Target;
 use serde::{Deserialize, Serialize};
 
 use crate::build_constraint::BuildTags;
-use crate::build_info::BuildInfo;
 use crate::error::GolangError;
 use crate::go_command::{self, Go};
 use crate::inputs;
@@ -40,13 +39,11 @@ pub(crate) struct LayerFolders {
     pub(crate) function: PathBuf,
 }
 
-/// What is known of a binary.
+/// What a binary was made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// The fingerprint of what it was made of; empty if there is none.
+    /// The fingerprint of it; empty if there is none.
     pub(crate) inputs: String,
-    pub(crate) is_static: bool,
-    pub(crate) info: BuildInfo,
 }
 
 /// Makes the binary in the function layer.
@@ -69,14 +66,12 @@ pub(crate) fn build(request: &BuildRequest, say: &mut dyn FnMut(&str)) -> Result
         let proxy = go_command::proxy(&request.variables);
         return Err(GolangError::Build { package: as_argument(package), output, proxy, cgo_files: project.cgo_files.clone() });
     }
-    let binary = request.layers.function.join(BINARY);
-    let is_static = is_static(&binary).map_err(GolangError::Take)?;
-    Ok(Record { inputs, is_static, info: go.build_info(&binary)? })
+    Ok(Record { inputs })
 }
 
-/// What is no program at all is not static either.
-fn is_static(binary: &Path) -> io::Result<bool> {
-    Ok(Elf::read(&mut fs_err::File::open(binary)?)?.is_some_and(|elf| elf.is_static()))
+/// What the binary in the function layer says of itself; `artifact` is where it will be in the image.
+pub(crate) fn facts(request: &BuildRequest, artifact: &Path) -> Result<Facts, GolangError> {
+    golang::facts(&request.layers.function.join(BINARY), &artifact.to_string_lossy()).map_err(GolangError::Unfit)
 }
 
 fn find(request: &BuildRequest) -> Result<Project, GolangError> {

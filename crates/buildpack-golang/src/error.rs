@@ -22,8 +22,6 @@ pub(crate) enum GolangError {
     GoMissing,
     #[error("run `{command}`")]
     Run { command: String, source: io::Error },
-    #[error("`{command}` failed with {status}")]
-    Failed { command: String, status: ExitStatus },
     #[error(
         "the module asks for Go {asked}, the build image has Go {present}, and a newer one cannot be had \
          (GOTOOLCHAIN is `{policy}`, GOPROXY is `{proxy}`)"
@@ -31,6 +29,10 @@ pub(crate) enum GolangError {
     Toolchain { asked: String, present: String, policy: String, proxy: String },
     #[error("Go could not build {package}, see its words above")]
     Build { package: String, output: String, proxy: String, cgo_files: Vec<PathBuf> },
+    #[error("`{command}` failed with {status}")]
+    Failed { command: String, status: ExitStatus },
+    #[error("use what Go made")]
+    Unfit(#[source] fnpack_artifact::golang::GolangError),
     #[error("take the binary")]
     Take(#[source] io::Error),
 }

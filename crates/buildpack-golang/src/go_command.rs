@@ -12,7 +12,6 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use fnpack_buildpack::{Variables, pass_on, without_credentials};
 
-use crate::build_info::BuildInfo;
 use crate::error::GolangError;
 use crate::module_file::{ModuleFile, is_newer};
 
@@ -69,17 +68,6 @@ impl Go {
             .map_err(failed)?;
         let status = child.wait().map_err(failed)?;
         Ok(if status.success() { Ok(()) } else { Err(output.unwrap_or_default()) })
-    }
-
-    /// What a binary was built from.
-    pub(crate) fn build_info(&self, binary: &Path) -> Result<BuildInfo, GolangError> {
-        let failed = |source| GolangError::Run { command: "go version -m".to_owned(), source };
-        let mut command = Command::new(&self.program);
-        let output = command.args(["version", "-m"]).arg(binary).env_clear().envs(&self.variables).output().map_err(failed)?;
-        if !output.status.success() {
-            return Err(GolangError::Failed { command: "go version -m".to_owned(), status: output.status });
-        }
-        Ok(BuildInfo::parse(&String::from_utf8_lossy(&output.stdout)))
     }
 }
 

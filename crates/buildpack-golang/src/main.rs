@@ -2,15 +2,13 @@
 //!
 //! It takes modules whose main package calls `pf.Start`, and leaves in the application folder nothing but one
 //! static binary. Settings are read from the platform's environment, see [`settings`]; what it records of the
-//! function is in [`labels`].
+//! function is documented in `docs/labels.md`.
 
 mod build;
 mod build_constraint;
-mod build_info;
 mod error;
 mod go_command;
 mod inputs;
-mod labels;
 mod module_file;
 mod project;
 mod settings;
@@ -78,11 +76,11 @@ impl Buildpack for GolangBuildpack {
             earlier,
         };
         let record = build::build(&request, &mut say)?;
-        build::leave_only_the_function(&request)?;
         let artifact = launch_folder(&request.variables, &request.application).join(&request.settings.function_name);
-        let launch = launch(&artifact, labels::labels(&record, &artifact, &request.target.arch));
+        let labels = fnpack_buildpack::labels(&build::facts(&request, &artifact)?);
+        build::leave_only_the_function(&request)?;
         function.write_metadata(record)?;
-        BuildResultBuilder::new().launch(launch).build()
+        BuildResultBuilder::new().launch(launch(&artifact, labels)).build()
     }
 
     fn on_error(&self, error: libcnb::Error<GolangError>) {

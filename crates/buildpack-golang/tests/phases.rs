@@ -9,10 +9,14 @@ const FUNCTION: &str = "package main\nimport \"github.com/apache/pulsar/pulsar-f
 const FAKE_GO: &str = r#"#!/bin/sh
 case "$1" in
   env) echo go1.24.4; echo /nowhere/go ;;
-  version) printf '%s: go1.24.4\n\tdep\tgithub.com/apache/pulsar/pulsar-function-go\tv0.0.0-1\n' "$3" ;;
-  build) echo "GOPROXY is $GOPROXY" >&2; while [ "$1" != -o ]; do shift; done; echo binary > "$2" ;;
+  build) echo "GOPROXY is $GOPROXY" >&2; while [ "$1" != -o ]; do shift; done; cp "$(dirname "$0")/program" "$2" ;;
 esac
 "#;
+
+fn install_go(lifecycle: &Lifecycle) {
+    lifecycle.install("go", FAKE_GO);
+    lifecycle.write("bin/program", testkit::golang::function());
+}
 
 #[test]
 fn detect_says_what_it_looked_for() {
@@ -39,7 +43,7 @@ fn detect_refuses_wrong_settings() {
 #[test]
 fn build_records_the_function() {
     let lifecycle = Lifecycle::new(PROGRAM, &[("go.mod", "module x\n"), ("main.go", FUNCTION), (".git/config", "")]);
-    lifecycle.install("go", FAKE_GO);
+    install_go(&lifecycle);
     lifecycle.write("platform/env/GOPROXY", "file:///goproxy\n");
     lifecycle.write("platform/env/BP_FUNCTION_NAME", "orders");
     let output = lifecycle.build();
@@ -58,16 +62,15 @@ fn build_records_the_function() {
         .iter()
         .map(|label| (label["key"].as_str().unwrap(), label["value"].as_str().unwrap()))
         .collect();
-    let arch = labels[2].1;
     assert_eq!(
         labels,
         [
             ("io.fnpack.function.language", "go"),
             ("io.fnpack.function.artifact", artifact.as_str()),
-            ("io.fnpack.function.arch", arch),
-            ("io.fnpack.function.static", "false"),
-            ("io.fnpack.function.go.version", "1.24.4"),
-            ("io.fnpack.function.pf.version", "v0.0.0-1"),
+            ("io.fnpack.function.arch", "amd64"),
+            ("io.fnpack.function.static", "true"),
+            ("io.fnpack.function.go.version", "1.25.0"),
+            ("io.fnpack.function.pf.version", "v0.1.0"),
         ]
     );
     for layer in ["toolchain", "modules", "build-cache", "function"] {
@@ -78,7 +81,7 @@ fn build_records_the_function() {
 #[test]
 fn build_again_takes_the_binary_from_the_restored_layer() {
     let lifecycle = Lifecycle::new(PROGRAM, &[("go.mod", "module x\n"), ("main.go", FUNCTION)]);
-    lifecycle.install("go", FAKE_GO);
+    install_go(&lifecycle);
     assert!(lifecycle.build().status.success());
     fs_err::remove_file(lifecycle.at("app/function")).unwrap();
     lifecycle.write("app/go.mod", "module x\n");

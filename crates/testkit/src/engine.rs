@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::registry::http::{Answer, Request};
+use crate::http::{Answer, Request};
 use images::Images;
 
 /// What it behaves like.

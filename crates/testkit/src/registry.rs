@@ -5,7 +5,6 @@
 //! endpoint of its own). It records every request and misbehaves on demand ([`Fault`]). Everything
 //! ends when the value is dropped.
 
-pub(crate) mod http;
 mod routes;
 
 use std::collections::HashMap;
@@ -16,8 +15,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use http::{Answer, Request};
 use sha2::{Digest as _, Sha256};
+
+use crate::http::{Answer, Request};
 
 /// Who may do what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,16 +4,15 @@ use super::*;
 
 const FUNCTION: &str = "package main\nimport \"github.com/apache/pulsar/pulsar-function-go/pf\"\nfunc main() { pf.Start(f) }\n";
 
-/// Answers as `go` does, writes down how it was called, and makes a file for a binary.
+/// Answers as `go` does, writes down how it was called, and makes a binary.
 const FAKE_GO: &str = r#"#!/bin/sh
 echo "$@" >> "$CALLS"
 case "$1" in
   env) [ "$GOTOOLCHAIN" = local ] || [ -z "$REFUSED" ] || { echo "go: download go1.99: $REFUSED" >&2; exit 1; }
        echo go1.24.4; [ $# -lt 3 ] || echo /nowhere/go ;;
-  version) printf '%s: go1.24.4\n\tdep\tgithub.com/apache/pulsar/pulsar-function-go\tv0.0.0-1\n' "$3" ;;
   build) env | grep -E '^(GO|CGO|SECRET)' | sort > "$CALLS.env"; pwd > "$CALLS.pwd"
          [ -z "$COMPLAINT" ] || { echo "$COMPLAINT" >&2; exit 1; }
-         while [ "$1" != -o ]; do shift; done; echo binary > "$2" ;;
+         while [ "$1" != -o ]; do shift; done; cp "$CALLS.program" "$2" ;;
 esac
 "#;
 
@@ -72,6 +71,7 @@ impl Build {
 
     fn install_go(&self) {
         install(&self.folder.path().join("bin/go"), FAKE_GO);
+        fs_err::write(self.folder.path().join("calls.program"), testkit::golang::function()).unwrap();
     }
 
     fn set(&mut self, name: &str, value: &str) {
@@ -102,8 +102,9 @@ fn simple() -> Build {
 fn build_makes_and_leaves_only_the_function() {
     let build = simple();
     let record = build.run().unwrap();
-    assert_eq!(record.info, BuildInfo { go_version: "1.24.4".into(), function_version: "v0.0.0-1".into() });
     assert_eq!(record.inputs.len(), 64);
+    let facts = facts(&build.request, Path::new("/pulsar/function/function")).unwrap();
+    assert_eq!((facts.go_version.as_deref(), facts.pf_version.as_deref()), (Some("1.25.0"), Some("v0.1.0")));
     leave_only_the_function(&build.request).unwrap();
     let artifact = build.request.application.join("function");
     let left: Vec<_> = fs_err::read_dir(&build.request.application).unwrap().map(|entry| entry.unwrap().file_name()).collect();

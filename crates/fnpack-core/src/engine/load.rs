@@ -42,7 +42,8 @@ impl Engine {
         if self.tag_present(image, &names)? {
             return Ok(Loaded { sent: 0, present: image.layers().len() });
         }
-        let mut left_out = self.present_layers(image, &names)?;
+        // What cannot be learnt is sent.
+        let mut left_out = self.present_layers(image, &names).unwrap_or_default();
         let content = Named { names, label: None, image: image.clone() };
         match self.send(&content, &left_out, progress) {
             // What it had may have been removed meanwhile.

@@ -106,10 +106,10 @@ fn engine_over_containerd_gets_everything() {
 fn images_that_share_labels_are_looked_at_first() {
     let engine = TestEngine::new(TestKind::Docker);
     let labelled = |layers: &[&str]| image(layers).with_config(|config| drop(config.config.labels.insert("stack".into(), "go".into())));
-    load(&engine, &labelled(&["base"]), &["runner:1"]).unwrap();
     for number in 0..150 {
         load(&engine, &image(&["other", &number.to_string()]), &[&format!("other:{number}")]).unwrap();
     }
+    load(&engine, &labelled(&["base"]), &["runner:1"]).unwrap();
     engine.take_requests();
     assert_eq!(load(&engine, &labelled(&["base", "app"]), &["app:1"]).unwrap(), loaded(1, 1));
     let looked_at = engine.take_requests().iter().filter(|line| line.starts_with("GET /images/sha256:")).count();
@@ -143,6 +143,27 @@ fn image_comes_back_as_it_went() {
 }
 
 #[test]
+fn layers_of_an_engine_that_cannot_list_its_images_are_all_sent() {
+    let engine = TestEngine::new(TestKind::Docker);
+    load(&engine, &image(&["base", "one"]), &["app:1"]).unwrap();
+    engine.fault("GET /images/json", 1, Fault::Answer(200, "{}"));
+    assert_eq!(load(&engine, &image(&["base", "two"]), &["app:2"]).unwrap(), loaded(2, 0));
+}
+
+#[test]
+fn export_of_another_image_than_was_found_is_refused() {
+    let test_engine = TestEngine::new(TestKind::Docker);
+    for layer in ["one", "other"] {
+        load(&test_engine, &image(&[layer]), &[&format!("{layer}:1")]).unwrap();
+    }
+    let (engine, scratch) = (connect(&test_engine).unwrap(), tempfile::tempdir().unwrap());
+    let found = engine.find(&"one:1".parse().unwrap()).unwrap();
+    test_engine.retag("one:1", &test_engine.id_of("other:1").unwrap());
+    let error = engine.export(&found, scratch.path(), &target()).unwrap_err();
+    assert!(matches!(error, EngineError::OtherImage { .. }), "{error}");
+}
+
+#[test]
 fn image_that_is_not_there_is_named_with_its_engine() {
     let engine = TestEngine::new(TestKind::Docker);
     let error = export(&engine, "nope").unwrap_err();
@@ -173,7 +194,6 @@ fn misbehaviour_is_told_apart() {
         ("GET /_ping", Fault::HangUp, "hung up (GET /_ping)"),
         ("GET /info", Fault::Answer(200, "<html>"), "cannot read what"),
         ("GET /info", Fault::Truncate(3), "hung up (GET /info)"),
-        ("GET /images/json", Fault::Answer(200, "{}"), "cannot read what"),
         ("POST /images/load", Fault::HangUp, "hung up (POST /images/load)"),
         ("POST /images/load", Fault::Truncate(4), "hung up (POST /images/load)"),
         ("POST /images/load", Fault::Answer(200, late), "does not take `app:1`: no space left"),

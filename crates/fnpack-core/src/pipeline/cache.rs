@@ -14,7 +14,7 @@ use rustix::fs::{AtFlags, FileType};
 use serde::{Deserialize, Serialize};
 
 use super::{PipelineError, Workbench, copies};
-use crate::lifecycle::built::Built;
+use crate::lifecycle::built::{Built, BuiltBuildpack, BuiltLayer};
 use crate::lifecycle::label::{BuildpackLayerRecord, BuildpackRecord};
 use crate::lifecycle::restore::{CacheMetadata, Restored};
 use crate::root::{Root, RootError};
@@ -27,6 +27,13 @@ const LONGEST_CHAIN: usize = 8;
 
 /// Folders of a cached layer, the newest first.
 type Chain = Vec<FolderId>;
+
+/// A chain whose newest folder may still be in scratch.
+struct NextChain {
+    /// The name of that folder there.
+    newest: Option<String>,
+    older: Chain,
+}
 
 /// What a build kept for the next one.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -126,24 +133,35 @@ impl BuildCache {
         place: &LayersPlace<'_>,
         sha: impl Fn(&str, &str) -> Option<String>,
     ) -> Result<Self, PipelineError> {
-        let mut next = Self::default();
         let folder = Root::open(&place.folder)?;
+        let mut chains = Vec::new();
         for buildpack in &built.buildpacks {
-            let mut record = BuildpackRecord { id: buildpack.id.clone(), version: buildpack.version.clone(), ..BuildpackRecord::default() };
-            let chains = next.chains.entry(buildpack.id.clone()).or_default();
-            for layer in buildpack.layers.iter().filter(|layer| layer.cache && layer.present) {
+            for layer in cached_layers(buildpack) {
                 let inside = Path::new(&buildpack.id.replace('/', "_")).join(&layer.name);
                 let old = self.chain(&buildpack.id, &layer.name).cloned().unwrap_or_default();
-                let chain = next_chain(bench, (place, &folder), &inside, old)?;
-                let sha =
-                    sha(&buildpack.id, &layer.name).unwrap_or_else(|| chain.first().map(|id| id.as_str().to_owned()).unwrap_or_default());
+                chains.push(next_chain(bench, (place, &folder), &inside, old)?);
+            }
+        }
+        let mut chains = committed(bench, place.scratch, chains)?.into_iter();
+
+        let mut next = Self::default();
+        for buildpack in &built.buildpacks {
+            let mut record = BuildpackRecord { id: buildpack.id.clone(), version: buildpack.version.clone(), ..BuildpackRecord::default() };
+            let kept = next.chains.entry(buildpack.id.clone()).or_default();
+            for (layer, chain) in cached_layers(buildpack).zip(&mut chains) {
+                let named = || chain.first().map(|id| id.as_str().to_owned()).unwrap_or_default();
+                let sha = sha(&buildpack.id, &layer.name).unwrap_or_else(named);
                 record.layers.insert(layer.name.clone(), BuildpackLayerRecord::of(layer, sha));
-                chains.insert(layer.name.clone(), chain);
+                kept.insert(layer.name.clone(), chain);
             }
             next.metadata.buildpacks.push(record);
         }
         Ok(next)
     }
+}
+
+fn cached_layers(buildpack: &BuiltBuildpack) -> impl Iterator<Item = &BuiltLayer> {
+    buildpack.layers.iter().filter(|layer| layer.cache && layer.present)
 }
 
 /// Moves what the build changed of a layer on top of its chain.
@@ -152,25 +170,33 @@ fn next_chain(
     (place, folder): (&LayersPlace<'_>, &Root),
     inside: &Path,
     old: Chain,
-) -> Result<Chain, PipelineError> {
+) -> Result<NextChain, PipelineError> {
     if folder.try_symlink_metadata(inside)?.is_none() || (place.whole && is_unchanged(bench, folder, inside, &old)?) {
-        return Ok(old);
+        return Ok(NextChain { newest: None, older: old });
     }
     let replaced = place.whole || is_opaque(folder, inside, bench.xattr)?;
-    let mut chain = if replaced { Vec::new() } else { old };
-    let (name, target) = new_folder(place.scratch)?;
-    take(folder, &target, inside)?;
-    chain.insert(0, bench.store.commit_folder(place.scratch, &name)?);
-    if chain.len() <= LONGEST_CHAIN {
-        return Ok(chain);
+    let older = if replaced { Vec::new() } else { old };
+    let (name, newest) = new_folder(place.scratch)?;
+    take(folder, &newest, inside)?;
+    if older.len() < LONGEST_CHAIN {
+        return Ok(NextChain { newest: Some(name), older });
     }
     let (name, target) = new_folder(place.scratch)?;
-    for id in chain.iter().rev() {
+    for id in older.iter().rev() {
         if let Some(folder) = bench.store.folder(id)? {
             merge(&Root::open(folder)?, &target, Path::new(""), bench.xattr)?;
         }
     }
-    Ok(vec![bench.store.commit_folder(place.scratch, &name)?])
+    merge(&newest, &target, Path::new(""), bench.xattr)?;
+    Ok(NextChain { newest: Some(name), older: Vec::new() })
+}
+
+/// Commits the folders that are in scratch, all at once.
+fn committed(bench: &Workbench<'_>, scratch: &Scratch, chains: Vec<NextChain>) -> Result<Vec<Chain>, PipelineError> {
+    let names: Vec<&String> = chains.iter().filter_map(|chain| chain.newest.as_ref()).collect();
+    let mut ids = bench.store.commit_folders(scratch, &names)?.into_iter();
+    let whole = |chain: NextChain| chain.newest.and_then(|_| ids.next()).into_iter().chain(chain.older).collect();
+    Ok(chains.into_iter().map(whole).collect())
 }
 
 /// Whether a layer that was copied from a chain of one folder is still as it was there.

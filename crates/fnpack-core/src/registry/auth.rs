@@ -164,7 +164,7 @@ impl Authenticator {
             let service = TokenService::parse(challenge, response, &self.insecure_hosts)?;
             let scopes = service.scopes(access);
             let call = service.call(&scopes, lookup.found.as_ref().map(|found| &found.login));
-            let (token, life) = call.send(transport, &trace)?;
+            let (token, life) = call.send(transport, &access.registry, &trace)?;
             return Ok(self.remember_token(access, &token, life, trace));
         }
         match (challenges.iter().any(|challenge| challenge.scheme == "basic"), lookup.found) {
@@ -281,18 +281,18 @@ impl TokenService {
 }
 
 impl TokenCall {
-    fn send(&self, transport: &Transport, trace: &LoginTrace) -> Result<(Secret, Duration), RegistryError> {
+    /// A refusal is told as the registry's: logins are for it, not for its token service, which the request names.
+    fn send(&self, transport: &Transport, registry: &str, trace: &LoginTrace) -> Result<(Secret, Duration), RegistryError> {
         let headers = [("Content-Type", "application/x-www-form-urlencoded")];
         let call = match &self.form {
             None => Call { method: "GET", url: &self.url, headers: &[], body: Body::None },
             Some(form) => Call { method: "POST", url: &self.url, headers: &headers, body: Body::Bytes(form.reveal().as_bytes()) },
         };
         let response = transport.send(&call, self.authorization.as_ref().map(Secret::reveal))?;
-        let host = response.host();
         if response.status != 200 {
             let mut refusal = response.into_refusal();
             refusal.login = trace.clone();
-            return Err(RegistryError::refused(host, refusal));
+            return Err(RegistryError::refused(registry.to_owned(), refusal));
         }
         let broken = response.unexpected("its token service gives no token");
         let bytes = response.read(LONGEST_TOKEN_ANSWER)?.unwrap_or_default();

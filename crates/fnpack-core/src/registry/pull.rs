@@ -124,10 +124,12 @@ impl RegistryClient {
         if descriptor.size > LONGEST_CONFIG {
             return Err(too_long());
         }
-        let response = self.0.blob(reference, &descriptor.digest, 0)?;
-        let bytes = response.read(LONGEST_CONFIG)?.ok_or_else(too_long)?;
-        check("the config", reference, descriptor.digest, Digest::of(&bytes))?;
-        Ok(bytes)
+        self.0.retrying(|| {
+            let response = self.0.blob_once(reference, &descriptor.digest, 0)?;
+            let bytes = response.read(LONGEST_CONFIG)?.ok_or_else(too_long)?;
+            check("the config", reference, descriptor.digest, Digest::of(&bytes))?;
+            Ok(bytes)
+        })
     }
 }
 
@@ -185,12 +187,16 @@ impl Client {
 
     /// Starts to read a blob from this byte on; the answer is 206 if the registry did as it was asked.
     fn blob(&self, reference: &Reference, digest: &Digest, start: u64) -> Result<Response, RegistryError> {
+        self.retrying(|| self.blob_once(reference, digest, start))
+    }
+
+    fn blob_once(&self, reference: &Reference, digest: &Digest, start: u64) -> Result<Response, RegistryError> {
         let url = self.address(reference.registry(), &format!("v2/{}/blobs/{digest}", reference.repository()));
         let range = format!("bytes={start}-");
         let headers = [("Range", range.as_str())];
         let headers = if start == 0 { &[][..] } else { &headers };
         let call = Call { method: "GET", url: &url, headers, body: Body::None };
-        self.ask(&call, &pulling(reference), if start == 0 { &[200] } else { &[200, 206] })
+        self.ask_once(&call, &pulling(reference), if start == 0 { &[200] } else { &[200, 206] })
     }
 }
 
@@ -314,7 +320,7 @@ impl Read for ResumingReader {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         loop {
             let result = self.body.read(bytes);
-            let resumable = self.resumptions < MOST_RESUMPTIONS && self.position > 0;
+            let resumable = self.resumptions < MOST_RESUMPTIONS;
             match result {
                 Ok(0) if self.position < self.descriptor.size && resumable && !bytes.is_empty() => self.resume()?,
                 Err(error) if error.kind() != io::ErrorKind::Interrupted && resumable => self.resume()?,

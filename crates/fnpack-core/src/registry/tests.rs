@@ -1,5 +1,6 @@
 //! The client against the registry of the test kit, which can be looked into and made to misbehave.
 
+mod pull;
 mod push;
 
 use std::io::{Read, Write};

@@ -11,8 +11,8 @@ use super::{BLOBS, Inner, Keep, Result, Store, StoreError};
 use crate::digest::{Digest, Hashing};
 use crate::image::{Blob, BlobSink, BlobSource, PendingBlob};
 
-/// From this size on a blob is synced and named at once, so that an interrupted pull goes on where it
-/// stopped. Smaller ones wait for the barrier, so that ten thousand configs are one sync.
+/// From this size on a blob whose digest was known beforehand is synced and named at once, so that an interrupted
+/// pull goes on where it stopped. Others wait for the barrier, so that ten thousand configs are one sync.
 const LARGE: u64 = 1024 * 1024;
 /// A repository name has at most 255 characters.
 const MAX_SOURCE: u64 = 1024;
@@ -164,7 +164,7 @@ impl PendingBlob for PendingFile {
 }
 
 impl PendingFile {
-    /// Ends the blob: staged, or named at once if it is large.
+    /// Ends the blob: staged, or named at once if it is large and was fetched.
     pub(super) fn finish(&mut self, expected: Option<&Digest>) -> Result<(Digest, u64)> {
         let Some(file) = self.file.take() else {
             return Err(StoreError::Io { action: "commit again", path: self.path.clone(), source: io::ErrorKind::BrokenPipe.into() });
@@ -179,7 +179,7 @@ impl PendingFile {
         inner.protect([Keep::Blob(actual)])?;
         if inner.has_blob(&actual)? {
             inner.disk.discard_file(&self.path);
-        } else if size < LARGE {
+        } else if size < LARGE || expected.is_none() {
             inner.stage_file(Stage::Blob(actual), self.path.clone());
         } else {
             inner.disk.sync_file(&self.path)?;

@@ -22,6 +22,17 @@ impl Scratch {
     pub fn root(&self) -> Result<Root> {
         Root::open(&self.path).map_err(|error| StoreError::root(&self.path, error))
     }
+
+    fn folder_in_it(&self, name: &Path) -> Result<PathBuf> {
+        let path = self.path.join(name);
+        let mut components = name.components();
+        let directly = matches!((components.next(), components.next()), (Some(Component::Normal(_)), None));
+        let metadata = fs_err::symlink_metadata(&path).map_err(|source| StoreError::reading("examine", &path, source))?;
+        if directly && metadata.is_dir() {
+            return Ok(path);
+        }
+        Err(StoreError::Io { action: "commit", path, source: std::io::ErrorKind::NotADirectory.into() })
+    }
 }
 
 impl Drop for Scratch {
@@ -38,24 +49,21 @@ impl Store {
         Ok(Scratch { path, store: self.clone() })
     }
 
-    /// Moves a folder that lies directly in `scratch` to where it stays. It is kept by this
-    /// process's lease, and later by the records that name it.
-    pub fn commit_folder(&self, scratch: &Scratch, name: impl AsRef<Path>) -> Result<FolderId> {
-        let name = name.as_ref();
-        let from = scratch.path.join(name);
-        let mut components = name.components();
-        let directly = matches!((components.next(), components.next()), (Some(Component::Normal(_)), None));
-        let metadata = fs_err::symlink_metadata(&from).map_err(|source| StoreError::reading("examine", &from, source))?;
-        if !directly || !metadata.is_dir() {
-            let source = std::io::ErrorKind::NotADirectory.into();
-            return Err(StoreError::Io { action: "commit", path: from, source });
+    /// Moves folders that lie directly in `scratch` to where they stay. They are kept by this process's lease, and
+    /// later by the records that name them.
+    pub fn commit_folders(&self, scratch: &Scratch, names: &[impl AsRef<Path>]) -> Result<Vec<FolderId>> {
+        if names.is_empty() {
+            return Ok(Vec::new());
         }
-        let id = FolderId::new(super::names::unique());
-        self.inner.protect([Keep::Folder(id.clone())])?;
+        let from: Vec<PathBuf> = names.iter().map(|name| scratch.folder_in_it(name.as_ref())).collect::<Result<_>>()?;
+        let ids: Vec<FolderId> = from.iter().map(|_| FolderId::new(super::names::unique())).collect();
+        self.inner.protect(ids.iter().cloned().map(Keep::Folder))?;
         self.inner.disk.sync_all()?;
-        self.inner.disk.rename(&from, &self.inner.folder_path(&id))?;
+        for (from, id) in from.iter().zip(&ids) {
+            self.inner.disk.rename(from, &self.inner.folder_path(id))?;
+        }
         self.inner.disk.sync_folder(&self.inner.disk.at(FOLDERS))?;
-        Ok(id)
+        Ok(ids)
     }
 
     /// Where a committed folder is; `None` if it was collected. It stays while this process lives. Nobody may write to it.

@@ -8,7 +8,7 @@ use rustix::fs::FlockOperation;
 use super::{BLOBS, Inner, Keep, REFERENCES, Result, SOURCES, disk, lock};
 use crate::digest::Digest;
 
-/// Up to this many files are synced one by one; the whole file system may have much to write that is not ours.
+/// Up to this many files are synced by themselves; the whole file system may have much to write that is not ours.
 const FEW: usize = 16;
 
 /// A name to be given. The order is that of giving: what is named before what names it.
@@ -122,6 +122,10 @@ impl Inner {
         if staged.len() > FEW {
             return self.disk.sync_all();
         }
-        staged.iter().try_for_each(|(_, path)| self.disk.sync_file(path))
+        // At once, as a journal then writes them together.
+        std::thread::scope(|scope| {
+            let syncing: Vec<_> = staged.iter().map(|(_, path)| scope.spawn(|| self.disk.sync_file(path))).collect();
+            syncing.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
     }
 }

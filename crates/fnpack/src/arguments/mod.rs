@@ -227,6 +227,7 @@ impl From<NetworkKind> for Network {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct RebaseArguments {
     /// Function image
     #[arg(value_name = "NAME")]

@@ -39,10 +39,11 @@ pub(super) fn run(arguments: &AccessArguments, global: &GlobalArguments, ui: &Ui
         OutputForm::Table => ui.document(&table(&proven)),
     }
     let mut failures = proven.into_iter().flat_map(|proven| proven.failures);
-    match failures.next() {
-        None => Ok(()),
-        Some(first) => Err(CommandError::from(first).details(failures.map(|error| error.to_string()))),
-    }
+    let Some(first) = failures.next() else { return Ok(()) };
+    let told = first.to_string();
+    // What keeps from pulling mostly keeps from pushing, too.
+    let further: Vec<String> = failures.map(|error| error.to_string()).filter(|text| *text != told).collect();
+    Err(CommandError::from(first).details(further))
 }
 
 fn prove(name: &Reference, pull_only: bool, client: &RegistryClient) -> Proven {

@@ -113,7 +113,7 @@ impl Explain for RegistryRebaseError {
             Self::Find(source) => source.advice(),
             Self::Rebase(source) => source.advice(),
             Self::NoRunImage { .. } => Advice::new(Refused).hint("name the new one with `--run-image`"),
-            Self::NotAnImage { source, .. } => source.advice(),
+            Self::NotAnImage { source, .. } => Advice { class: Registry, ..source.advice() },
             Self::NoTag { .. } => Advice::new(Usage).hint("name the result with `-t NAME:TAG`"),
             Self::Send { source, .. } => source.advice(),
         }

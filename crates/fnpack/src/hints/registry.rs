@@ -37,6 +37,9 @@ impl Explain for RegistryError {
             Self::Rejected { source, .. } if source.status == 413 => {
                 registry.hint("have the administrator of the proxy before the registry raise its limit on the size of requests")
             }
+            Self::Rejected { source, .. } if source.status == 405 => {
+                registry.hint("see whether it takes images at the moment: registries that only give answer so")
+            }
             Self::Rejected { .. } => registry,
             Self::ImmutableTag { .. } => registry.hint("push under a new tag"),
             Self::Quota { .. } => registry.hint("remove images that are not needed there, or have the quota raised"),

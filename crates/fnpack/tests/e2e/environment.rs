@@ -1,8 +1,9 @@
 //! A folder, a home and a store of its own for each test.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
@@ -111,6 +112,14 @@ impl Environment {
     pub(crate) fn call(&self, arguments: &str) -> Outcome {
         self.fnpack(arguments.split_whitespace())
     }
+}
+
+/// Runs fnpack with something in standard input.
+pub(crate) fn fed(environment: &Environment, arguments: &[&str], input: &str) -> Outcome {
+    let mut command = environment.command();
+    let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap().into()
 }
 
 /// What `./test` prepared; `None` (a skip) is only allowed outside CI.

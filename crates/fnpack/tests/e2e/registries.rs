@@ -1,22 +1,11 @@
 //! Logins, certificates and mirrors, as users have them.
 
 use std::io::Write;
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
 use testkit::registry::{Access, Fault, Registry};
 
-use crate::environment::{Environment, Outcome, user_is_root};
-
-/// Runs fnpack with something in standard input.
-fn fed(environment: &Environment, arguments: &[&str], input: &str) -> Outcome {
-    let mut command = environment.command();
-    let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap().into()
-}
+use crate::environment::{Environment, Outcome, fed};
 
 #[test]
 fn login_is_proven_kept_used_and_forgotten() {
@@ -83,73 +72,4 @@ fn failed_push_says_that_the_image_stays() {
     registry.fault(Fault::status("POST", "/blobs/uploads/", 500).with_body(full));
     let error = environment.fnpack(["image", "push", "test/run", &format!("{}/run", registry.host())]).failure(4);
     assert!(error.contains("is full") && error.contains("`test/run:latest` stays in the store"), "{error}");
-}
-
-/// Debian's registry with TLS, ended when dropped.
-struct Encrypted(Child);
-
-impl Drop for Encrypted {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Encrypted {
-    const HOST: &str = "127.0.0.77:5443";
-
-    /// `None` (a skip) where there is no `docker-registry`, which CI has.
-    fn start(folder: &Path) -> Option<Self> {
-        let has = |program: &str| Command::new(program).arg("--help").output().is_ok();
-        if !(has("docker-registry") && has("openssl")) {
-            assert!(std::env::var_os("CI").is_none(), "docker-registry and openssl are not here");
-            eprintln!("skipped: docker-registry and openssl are not here");
-            return None;
-        }
-        let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test Authority"])
-            .args(["-addext", "subjectAltName=IP:127.0.0.77", "-addext", "basicConstraints=critical,CA:false"])
-            .args(["-keyout", "server.key", "-out", "server.crt"])
-            .current_dir(folder)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{inmemory: {{}}}}\nhttp:\n  addr: {}\n  tls: {{certificate: server.crt, key: server.key}}\n",
-            Self::HOST
-        );
-        fs_err::write(folder.join("registry.yml"), config).unwrap();
-        let mut command = Command::new("docker-registry");
-        let child =
-            command.args(["serve", "registry.yml"]).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let registry = Self(child);
-        let end = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(Self::HOST).is_err() {
-            assert!(Instant::now() < end, "docker-registry does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Some(registry)
-    }
-}
-
-#[test]
-fn certificates_of_a_host_are_taken_from_its_folder() {
-    if !user_is_root() {
-        return;
-    }
-    let environment = Environment::empty();
-    let folder = environment.path().to_owned();
-    let Some(_registry) = Encrypted::start(&folder) else { return };
-    let name = format!("{}/team/app:1", Encrypted::HOST);
-    let certificates = format!("home/.config/containers/certs.d/{}", Encrypted::HOST);
-    environment.write(&format!("{certificates}/notes.txt"), "its authority is still to come");
-    let error = environment.fnpack(["access", &name]).failure(4);
-    assert!(error.contains("not trusted (issued by `Test Authority`, valid until 20") && error.contains("--registry-ca"), "{error}");
-    environment.fnpack(["--registry-ca", "server.crt", "access", &name]).success();
-    let error = environment.fnpack(["--registry-ca", "registry.yml", "access", &name]).failure(3);
-    assert!(error.contains("cannot use the certificates in `registry.yml`"), "{error}");
-    let authority = fs_err::read_to_string(folder.join("server.crt")).unwrap();
-    environment.write(&format!("{certificates}/ca.crt"), &authority);
-    let shown = environment.fnpack(["access", &name]).success();
-    assert!(shown.ends_with("no such image  yes"), "{shown}");
 }

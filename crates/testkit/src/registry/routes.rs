@@ -5,8 +5,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::http::{Answer, Request};
 use super::{Access, Contents, Manifest, State, digest};
+use crate::http::{Answer, Request};
 
 const DIGEST_HEADER: &str = "Docker-Content-Digest";
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";

@@ -20,7 +20,7 @@ fn work(store: &Store) -> Result<()> {
     store.snapshot(&big, &quiet)?;
     let scratch = store.scratch()?;
     fs_err::create_dir(scratch.path().join("cache")).unwrap();
-    let folder = store.commit_folder(&scratch, "cache")?;
+    let folder = store.commit_folders(&scratch, &["cache"])?.remove(0);
     store.remember("build", "app", b"value", &[Keep::Folder(folder), Keep::Image(large().digest())])?;
     store.tag(&name("new:1"), &name("old:1"))?;
     store.remove(&name("new:1"))?;

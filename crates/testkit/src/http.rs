@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as clients of registries and engines speak to a server of this machine.
+//! As much of HTTP/1.1 as registries, engines and their clients speak on this machine.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
@@ -8,7 +8,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     /// Path and query.
     pub(crate) target: String,
-    headers: Vec<(String, String)>,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -42,40 +43,37 @@ impl Request {
 
     /// Reads the next request of a connection; `None` when the client closed it.
     pub(crate) fn read<S: Read + Write>(stream: &mut BufReader<S>) -> io::Result<Option<Self>> {
-        let line = read_line(stream)?;
-        let mut words = line.split(' ');
-        let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
-        let mut headers = Vec::new();
-        loop {
-            let line = read_line(stream)?;
-            let Some((name, value)) = line.split_once(':') else { break };
-            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-        }
-        let mut request = Self { method: method.to_owned(), target: target.to_owned(), headers, body: Vec::new() };
-        if request.header("expect").is_some() {
-            stream.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-        }
-        request.body = request.read_body(stream)?;
+        let Some(mut request) = Self::read_head(stream)? else { return Ok(None) };
+        request.read_body(stream)?;
         Ok(Some(request))
     }
 
-    fn read_body<S: Read>(&self, stream: &mut BufReader<S>) -> io::Result<Vec<u8>> {
-        let mut body = Vec::new();
-        if self.header("transfer-encoding") == Some("chunked") {
-            loop {
-                let size = u64::from_str_radix(read_line(stream)?.trim(), 16).map_err(io::Error::other)?;
-                stream.take(size).read_to_end(&mut body)?;
-                read_line(stream)?;
-                if size == 0 {
-                    return Ok(body);
-                }
-            }
+    /// The same without the body.
+    pub(crate) fn read_head(stream: &mut impl BufRead) -> io::Result<Option<Self>> {
+        let line = read_line(stream)?;
+        let mut words = line.split(' ');
+        let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
+        Ok(Some(Self { method: method.to_owned(), target: target.to_owned(), headers: read_headers(stream)?, body: Vec::new() }))
+    }
+
+    /// Reads the body that belongs to the head.
+    pub(crate) fn read_body<S: Read + Write>(&mut self, stream: &mut BufReader<S>) -> io::Result<()> {
+        self.invite_body(stream.get_mut())?;
+        self.body = read_body(stream, &self.headers, 0)?;
+        Ok(())
+    }
+
+    /// Tells a client that asks first to send its body.
+    pub(crate) fn invite_body(&self, stream: &mut impl Write) -> io::Result<()> {
+        match self.header("expect") {
+            Some(_) => stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n"),
+            None => Ok(()),
         }
-        let length = self.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
-        if stream.take(length).read_to_end(&mut body)? as u64 != length {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(body)
+    }
+
+    /// How many bytes of body are announced.
+    pub(crate) fn length(&self) -> u64 {
+        length(&self.headers).unwrap_or(0)
     }
 }
 
@@ -100,6 +98,16 @@ impl Answer {
         self
     }
 
+    /// Reads an answer; one to a HEAD has no body, whatever length it announces.
+    pub(crate) fn read(stream: &mut impl BufRead, head: bool) -> io::Result<Self> {
+        let line = read_line(stream)?;
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let headers = read_headers(stream)?;
+        let empty = head || matches!(status, 100..=199 | 204 | 304);
+        let body = if empty { Vec::new() } else { read_body(stream, &headers, u64::MAX)? };
+        Ok(Self { status, headers, body })
+    }
+
     /// Writes the answer; of the body only the first `limit` bytes, whatever its announced length.
     pub(crate) fn write(&self, stream: &mut impl Write, head: bool, limit: usize) -> io::Result<()> {
         let mut text = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
@@ -118,6 +126,39 @@ impl Answer {
     }
 }
 
+fn length(headers: &[(String, String)]) -> Option<u64> {
+    headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok())
+}
+
+fn read_headers(stream: &mut impl BufRead) -> io::Result<Vec<(String, String)>> {
+    let mut headers = Vec::new();
+    loop {
+        let line = read_line(stream)?;
+        let Some((name, value)) = line.split_once(':') else { return Ok(headers) };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+}
+
+/// A body of the length that the headers say, or else of this one, `u64::MAX` for all that comes.
+pub(crate) fn read_body(stream: &mut impl BufRead, headers: &[(String, String)], unsaid: u64) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    if headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked") {
+        loop {
+            let size = u64::from_str_radix(read_line(stream)?.trim(), 16).map_err(io::Error::other)?;
+            stream.take(size).read_to_end(&mut body)?;
+            read_line(stream)?;
+            if size == 0 {
+                return Ok(body);
+            }
+        }
+    }
+    let length = length(headers).unwrap_or(unsaid);
+    if stream.take(length).read_to_end(&mut body)? as u64 != length && length != u64::MAX {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(body)
+}
+
 fn reason(status: u16) -> &'static str {
     match status {
         200..=299 => "OK",
@@ -127,7 +168,7 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-fn read_line<S: Read>(stream: &mut BufReader<S>) -> io::Result<String> {
+fn read_line(stream: &mut impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     stream.take(64 * 1024).read_line(&mut line)?;
     Ok(line.trim_end().to_owned())
