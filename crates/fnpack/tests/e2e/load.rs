@@ -1,6 +1,7 @@
 //! Images in the container engine of the machine: an engine of the test kit, and none. `engine_images` has real ones.
 
 use testkit::engine::{Engine, Fault, Kind};
+use testkit::registry::Registry;
 
 use super::environment::{Environment, Outcome, bash_builder, user_is_root};
 
@@ -66,6 +67,37 @@ fn function_and_its_rebase_are_loaded_with_what_the_engine_lacks() {
     let dry = with(&engine, &environment, "rebase loaded/function --run-image loaded/runner:next -t loaded/function:dry --load --dry-run");
     dry.success();
     assert_eq!(engine.id_of("loaded/function:dry"), None);
+    let builder = with(&engine, &environment, "builder create loaded/builder -c builder.toml --load");
+    assert!(builder.stderr.contains(" layers sent, "), "{}", builder.stderr);
+    builder.success();
+    assert!(engine.id_of("loaded/builder:latest").is_some());
+}
+
+#[test]
+fn function_that_is_rebased_in_its_registry_is_loaded_from_there() {
+    let Some(environment) = Environment::with_base() else { return };
+    let (engine, registry) = (Engine::new(Kind::Docker), Registry::new());
+    let host = registry.host();
+    environment.write("function/file", "");
+    bash_builder(&environment, "moved/builder", "exit 0", "exit 0");
+    environment.write("runner/Dockerfile", "FROM test/run\nCOPY patch /etc/patch\n");
+    environment.write("runner/patch", "patch");
+    environment.call(&format!("image build -t {host}/runner:next --publish runner")).success();
+    let build = format!("build {host}/function:1 function -B moved/builder --run-image test/run --publish --load");
+    with(&engine, &environment, &build).success();
+    assert!(registry.manifest("function", "1").is_some() && engine.id_of(&format!("{host}/function:1")).is_some());
+
+    let there = Environment::empty();
+    let rebase = format!("rebase {host}/function:1 --run-image {host}/runner:next -t {host}/function:2 --publish --load");
+    let rebased = with(&engine, &there, &rebase);
+    // The base under both runners is there; the layers above it are on another parent now.
+    assert!(rebased.stderr.contains(" layers sent, ") && !rebased.stderr.contains(" 0 present"), "{}", rebased.stderr);
+    rebased.success();
+    let image = of(&there, &engine, &format!("docker-daemon:{host}/function:2"), "layers");
+    assert_eq!(
+        image.as_array().unwrap().len(),
+        of(&there, &engine, &format!("docker://{host}/function:2"), "layers").as_array().unwrap().len()
+    );
 }
 
 #[test]
