@@ -267,6 +267,18 @@ impl Root {
         rustix::fs::chownat(&parent, &name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).map_err(fail)
     }
 
+    /// Gives a file or folder with all that is in it to somebody; of symlinks the links themselves.
+    pub fn chown_all(&self, path: impl AsRef<Path>, uid: u32, gid: u32) -> Result<()> {
+        let path = path.as_ref();
+        self.chown(path, uid, gid)?;
+        if FileType::from_raw_mode(self.symlink_metadata(path)?.st_mode) == FileType::Directory {
+            for entry in self.read_dir(path)? {
+                self.chown_all(path.join(entry.name), uid, gid)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Sets the permission bits of a file or folder; refuses to follow a symlink.
     pub fn chmod(&self, path: impl AsRef<Path>, mode: u32) -> Result<()> {
         let path = path.as_ref();

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use fnpack_core::lifecycle::exit::ExitCode;
+pub(crate) use fnpack_core::pipeline::with_causes;
 
 /// The end of a phase.
 #[derive(Debug, thiserror::Error)]
@@ -61,16 +62,4 @@ impl<T, E: Into<Box<dyn Error + Send + Sync>>> OrFail<T> for Result<T, E> {
     fn or_fail(self, step: Step) -> Result<T, Failure> {
         self.map_err(|error| step.failure(error))
     }
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod blobs;
+mod cache;
 mod documents;
 mod failure;
 mod images;
@@ -17,7 +18,6 @@ mod phase;
 mod phases;
 mod session;
 mod site;
-mod unpack;
 
 use std::process::ExitCode;
 

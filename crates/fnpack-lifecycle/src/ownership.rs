@@ -60,14 +60,14 @@ impl Identity {
         fs_err::create_dir_all(folder).map_err(failed)?;
         let root = Root::open(folder)?;
         if self.is_root && !self.can_write(&root)? {
-            hand_over(&root, Path::new(""), self.owner)?;
+            root.chown_all("", self.owner.uid, self.owner.gid)?;
         }
         Ok(root)
     }
 
-    /// Gives a file or folder with all that is in it to the build's user, as root.
-    pub(crate) fn hand_over(&self, root: &Root, path: &Path) -> Result<(), RootError> {
-        if self.is_root { hand_over(root, path, self.owner) } else { Ok(()) }
+    /// Whom files must be given to, as root.
+    pub(crate) fn heir(&self) -> Option<Owner> {
+        self.is_root.then_some(self.owner)
     }
 
     /// Gives a file of ours to the build's user, as root.
@@ -86,17 +86,6 @@ impl Identity {
         };
         Ok(stat.st_mode & wanted != 0)
     }
-}
-
-fn hand_over(root: &Root, path: &Path, owner: Owner) -> Result<(), RootError> {
-    root.chown(path, owner.uid, owner.gid)?;
-    let stat = root.symlink_metadata(path)?;
-    if rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory {
-        for entry in root.read_dir(path)? {
-            hand_over(root, &path.join(entry.name), owner)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

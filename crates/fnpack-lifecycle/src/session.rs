@@ -24,6 +24,8 @@ pub(crate) struct Names {
     pub(crate) all: Vec<Reference>,
     /// Whose layers are reused.
     pub(crate) previous: Reference,
+    /// Where cached layers are kept, if in a registry.
+    pub(crate) cache: Option<Reference>,
 }
 
 impl Session<'_> {
@@ -67,7 +69,7 @@ impl Names {
             return Err(Failure::arguments(format!("writing to several registries is not supported: `{one}`, `{two}`")));
         }
         let previous = arguments.reference(Flag::PreviousImage)?.unwrap_or(first);
-        Ok(Self { all, previous })
+        Ok(Self { all, previous, cache: arguments.reference(Flag::CacheImage)? })
     }
 
     /// The name that is told.

@@ -42,7 +42,7 @@ fn open(path: &Path) -> Result<ImageArchive, ArchiveError> {
 
 fn layer_bytes(layer: &Layer) -> Result<Vec<u8>, BlobError> {
     let mut bytes = Vec::new();
-    copy_verified(&layer.blob, &layer.descriptor, &mut bytes, &mut |_| {}).map(|()| bytes)
+    copy_verified(&layer.blob, &layer.descriptor, &mut bytes, &mut |_| {}).map(|_| bytes)
 }
 
 /// A tar of these files and symlinks (`name`, `-> target`).

@@ -21,7 +21,7 @@ pub use blob::{Blob, BlobSink, BlobSource, MemoryBlobs, PendingBlob};
 pub use config::{ContainerConfig, History, ImageConfig, RootFs};
 pub use manifest::{Descriptor, Index, Manifest, Platform, media_type};
 pub use tree::{ManifestTree, TreeSource};
-pub use verify::{BlobError, VerifiedReader, copy_verified};
+pub use verify::{BlobError, Verified, VerifiedReader, copy_verified};
 
 use crate::digest::{ChainId, DiffId, Digest};
 use crate::target::Target;
@@ -182,6 +182,11 @@ impl Image {
     /// The layers, lowest first.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// The digests of config and layers.
+    pub fn blobs(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.manifest.layers.iter().map(|layer| layer.digest).chain([self.manifest.config.digest])
     }
 
     /// The diff IDs, lowest first.

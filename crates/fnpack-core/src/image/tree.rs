@@ -111,7 +111,9 @@ impl ManifestTree {
     pub fn image(&self) -> Result<Image, ImageError> {
         let (descriptor, config) = self.blobs.last().ok_or_else(|| self.no_image())?;
         let mut bytes = Vec::new();
-        let read = config.open().and_then(|reader| reader.take(descriptor.size.min(LONGEST_CONFIG)).read_to_end(&mut bytes));
+        // To the end, and not only to the last byte: a connection that more could come from is not used again.
+        let limit = descriptor.size.min(LONGEST_CONFIG).saturating_add(1);
+        let read = config.open().and_then(|reader| reader.take(limit).read_to_end(&mut bytes));
         read.map_err(|source| ImageError::ConfigAbsent { digest: descriptor.digest, source })?;
         let known = |layer: &Descriptor| self.blobs.iter().find(|(blob, _)| blob.digest == layer.digest).map(|(_, blob)| blob.clone());
         Image::from_bytes(self.bytes.to_vec(), bytes, |layer, _| known(layer).unwrap_or_else(|| Blob::new(Document(Arc::default()))))

@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::AtFlags;
 
-use super::restore::CacheMetadata;
+use super::context::Place;
+use super::restore::{CacheMetadata, CachedLayerError, unpack};
 use crate::digest::{DiffId, Hashing};
-use crate::layers::{Contents, LayerError, TarWriter};
+use crate::layers::{Contents, LayerError, Owner, TarWriter};
 use crate::root::{Root, RootError};
 
 const COMMITTED: &str = "committed";
@@ -91,6 +92,13 @@ impl CacheVolume {
         Ok((DiffId::from_sha256(hash) == *diff_id).then_some(file))
     }
 
+    /// Puts the folder `path` of a layer, which the cache calls `sha`, into a layers folder.
+    pub fn restore(&self, sha: &str, layers: &Place, path: &Path, owner: Option<Owner>) -> std::result::Result<(), CachedLayerError> {
+        let diff_id = sha.parse().map_err(|_| CachedLayerError::Name)?;
+        let archive = self.layer(&diff_id)?.ok_or(CachedLayerError::Damaged)?;
+        Ok(unpack(archive, layers, path, owner)?)
+    }
+
     /// Starts a new, empty state.
     pub fn stage(&self) -> Result<Staging<'_>> {
         let start = || {
@@ -162,7 +170,7 @@ mod tests {
     use std::io::Read;
 
     use super::*;
-    use crate::layers::{FilesLayer, Owner};
+    use crate::layers::FilesLayer;
     use crate::lifecycle::label::LayerRecord;
 
     fn volume() -> (tempfile::TempDir, CacheVolume) {

@@ -28,6 +28,7 @@ pub mod api;
 pub mod build;
 pub mod buildpacks;
 pub mod built;
+pub mod cache_image;
 pub mod cache_volume;
 pub mod context;
 pub mod detect;

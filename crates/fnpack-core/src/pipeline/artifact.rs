@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use fnpack_artifact::Language;
 
 use super::build::{Made, Timings};
-use super::{PipelineError, Workbench};
+use super::{Destination, PipelineError, Workbench};
 use crate::image::Image;
 use crate::layers::{Compression, Entry, Owner};
 use crate::lifecycle::api::PlatformApi;
@@ -49,6 +49,8 @@ pub struct ArtifactImage<'a> {
     pub target: Target,
     /// When the image says it was made, in seconds since 1970; a constant if none.
     pub created: Option<i64>,
+    /// Where the image is wanted.
+    pub destination: Destination,
     /// The program that starts processes.
     pub launcher: EmbeddedLauncher<'a>,
 }
@@ -66,10 +68,11 @@ pub struct EmbeddedLauncher<'a> {
 
 /// Makes the image and puts it into the store.
 pub fn build_artifact(bench: &Workbench<'_>, options: &ArtifactImage<'_>) -> Result<Made, PipelineError> {
-    let run_image = bench.find(&options.run_image, &options.target)?;
+    let run_image = bench.find_base(&options.run_image, &options.target, options.destination)?;
     bench.runner_facts_at_hand(&run_image).require_fit(&options.artifact.facts, &options.name, &options.run_image)?;
     require_launcher(options, &run_image)?;
-    let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
+    let names = (&options.name, options.previous_image.as_ref());
+    let previous = bench.previous_image(names, &options.target, options.destination)?;
 
     let folders = Folders::make(bench)?;
     let placed = place(&options.artifact, &folders.app, &options.app_dir, &folders.way)?;
@@ -96,6 +99,7 @@ pub fn build_artifact(bench: &Workbench<'_>, options: &ArtifactImage<'_>) -> Res
         source_date_epoch: options.created,
         compression: Compression::Gzip,
     })?;
+    bench.complete(&exported.image, &options.name.familiar(), options.destination)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
     Ok(Made::of(exported, Timings::default(), Vec::new()))
 }

@@ -7,11 +7,12 @@ use fnpack_artifact::Facts;
 
 use super::builder_folder::{BuilderChoice, LocalExecutor};
 use super::cache::{BuildCache, CacheKeys};
+use super::cache_image::RemoteCache;
 use super::layers_folder::LayersFolder;
 use super::open_builder::{ChosenRunImage, OpenBuilder};
 use super::report::ReportedOutput;
 use super::site::{LAYERS, Site, with_layers};
-use super::{PipelineError, Volume, Workbench};
+use super::{Destination, PipelineError, Volume, Workbench};
 use crate::check::{self, Finding};
 use crate::executor::Network;
 use crate::image::Image;
@@ -63,6 +64,10 @@ pub struct BuildOptions {
     pub created: Option<i64>,
     /// Whether to forget what earlier builds cached.
     pub clear_cache: bool,
+    /// Where the image is wanted.
+    pub destination: Destination,
+    /// Where what builds cached is kept for machines that have nothing of it.
+    pub cache_image: Option<Reference>,
 }
 
 /// A finished build.
@@ -70,6 +75,8 @@ pub struct BuildOptions {
 pub struct Made {
     /// The image, as it is in the store.
     pub image: Image,
+    /// What the build cached, as an image to be sent: if it was told of a place for one.
+    pub cache_image: Option<Image>,
     /// Layers that were there before.
     pub reused: usize,
     /// Layers that were made.
@@ -97,12 +104,13 @@ pub fn build(bench: &Workbench<'_>, options: &BuildOptions) -> Result<Made, Pipe
     }
     // What the buildpacks wrote goes to the disk while the layers are made of it.
     let syncing = bench.store.sync_ahead();
-    let exported = finished.flow.export(&finished.context.places.layers, &finished.built)?;
+    let (exported, cache_image) = finished.export()?;
+    bench.complete(&exported.image, &options.name.familiar(), options.destination)?;
     bench.put(&exported.image, std::iter::once(&options.name).chain(&options.tags))?;
     drop(syncing);
     let findings = std::mem::take(&mut finished.findings);
     let timings = finished.keep_caches(|buildpack, layer| diff_id_of(&exported, buildpack, layer))?;
-    Ok(Made::of(exported, timings, findings))
+    Ok(Made { cache_image, ..Made::of(exported, timings, findings) })
 }
 
 /// What a build is for.
@@ -120,6 +128,8 @@ pub(super) struct Finished<'a> {
     context: Context,
     layers: LayersFolder,
     cache: BuildCache,
+    /// The cache image, if there is to be one.
+    remote: Option<RemoteCache>,
     keys: CacheKeys,
     timings: Timings,
     /// What of it will have no effect where functions run.
@@ -139,9 +149,9 @@ impl<'a> Finished<'a> {
         flow.announce(&detected);
 
         let keys = flow.cache_keys();
-        let cache = if options.clear_cache { BuildCache::default() } else { BuildCache::load(bench, &keys.all()) };
-        let restored = flow.decide_restore(&detected, &cache);
-        let cache = cache.only(&restored);
+        let remote = options.cache_image.as_ref().filter(|_| product == Product::Image);
+        let remote = remote.map(|name| RemoteCache::open(bench, name, &options.target));
+        let (cache, restored) = flow.restore(&detected, &keys, remote.as_ref());
         let layers = LayersFolder::open(bench, &flow.site, cache.lowers(bench)?)?;
         let context = with_layers(context, layers.root()?);
         restore::apply(&context.places.layers.root, &restored, flow.site.owner)?;
@@ -150,7 +160,12 @@ impl<'a> Finished<'a> {
         let built = build::build(&context, &detected.group, &detected.plan, building.as_ref(), &mut ReportedOutput(bench.report))?;
         let timings = Timings { detect: detecting.busy(), build: building.busy() };
         let findings = check::without_launcher(&built, &context.places.layers.root)?;
-        Ok(Self { flow, context, layers, cache, keys, timings, findings, built })
+        Ok(Self { flow, context, layers, cache, remote, keys, timings, findings, built })
+    }
+
+    /// Makes the image, and the cache image if there is to be one.
+    fn export(&self) -> Result<(Exported, Option<Image>), PipelineError> {
+        self.flow.export((&self.context.places.layers, &self.built), self.remote.as_ref())
     }
 
     /// What the buildpacks say of the function; later labels win.
@@ -214,7 +229,8 @@ impl<'a> Flow<'a> {
             // Nothing can be mounted where there is no sandbox.
             (BuilderChoice::Folder(_), Some(run_image)) => bench.runner_facts_without_mounts(&run_image.image),
         };
-        let previous = bench.store.image(options.previous_image.as_ref().unwrap_or(&options.name), &options.target)?;
+        let names = (&options.name, options.previous_image.as_ref());
+        let previous = bench.previous_image(names, &options.target, options.destination)?;
         let site = Site::prepare(bench, options, &builder, &runner)?;
         Ok(Self { bench, options, builder, run_image, runner, previous, site })
     }
@@ -244,12 +260,30 @@ impl<'a> Flow<'a> {
         CacheKeys { own: vec![image, format!("{builder} with {}", buildpacks.identity.join(", "))], lent }
     }
 
+    /// What comes back of earlier builds: of the image's own cache here, else of the cache image, else of another build's.
+    fn restore(&self, detected: &Detected, keys: &CacheKeys, remote: Option<&RemoteCache>) -> (BuildCache, Vec<Restored>) {
+        let (own, mut others) = keys.own_and_others();
+        let load = |key: &String| BuildCache::load(self.bench, [key]).filter(|_| !self.options.clear_cache);
+        if let Some(cache) = own.and_then(load) {
+            let restored = self.decide_restore(detected, &cache);
+            return (cache.only(&restored), restored);
+        }
+        if let Some((remote, mut cache)) = remote.filter(|_| !self.options.clear_cache).and_then(|remote| Some((remote, remote.cache()?))) {
+            let mut restored = self.decide_restore(detected, &cache);
+            remote.bring(self.bench, &self.site, &mut cache, &mut restored);
+            return (cache, restored);
+        }
+        let cache = others.find_map(load).unwrap_or_default();
+        let restored = self.decide_restore(detected, &cache);
+        (cache.only(&restored), restored)
+    }
+
     fn decide_restore(&self, detected: &Detected, cache: &BuildCache) -> Vec<Restored> {
         let recorded = self.previous.as_ref().map(LifecycleMetadata::of).unwrap_or_default();
         restore::decide(detected.group.group.iter().map(|member| member.id.as_str()), &recorded, &cache.metadata, self.builder.api)
     }
 
-    fn export(&self, layers: &Place, built: &Built) -> Result<Exported, PipelineError> {
+    fn export(&self, (layers, built): (&Place, &Built), remote: Option<&RemoteCache>) -> Result<(Exported, Option<Image>), PipelineError> {
         let user = self.builder.description.user;
         let owner = Owner { uid: user.uid, gid: user.gid };
         let app = Root::open(self.site.app())?;
@@ -281,14 +315,16 @@ impl<'a> Flow<'a> {
             source_date_epoch: self.options.created,
             compression: Compression::Gzip,
         };
-        self.bench.export(&input)
+        let exported = self.bench.export(&input)?;
+        let cache = remote.and_then(|remote| remote.next(self.bench, &input, &exported));
+        Ok((exported, cache))
     }
 }
 
 impl Made {
     pub(super) fn of(exported: Exported, timings: Timings, findings: Vec<Finding>) -> Self {
         let added = exported.layers.iter().filter(|layer| layer.origin == LayerOrigin::New).count();
-        Self { reused: exported.layers.len() - added, added, image: exported.image, timings, findings }
+        Self { reused: exported.layers.len() - added, added, image: exported.image, cache_image: None, timings, findings }
     }
 }
 

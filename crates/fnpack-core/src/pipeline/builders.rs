@@ -1,6 +1,6 @@
 //! Builders over the store: made from a builder.toml, and the defaults that fnpack carries.
 
-use super::{PipelineError, Workbench};
+use super::{Destination, PipelineError, Workbench};
 use crate::builder::labels::CreatedBy;
 use crate::builder::{self, BuilderToml, CreateInput, CreateWarning, LifecycleBundle, Module, Output};
 use crate::image::Image;
@@ -21,11 +21,13 @@ pub struct BuilderParts<'a> {
     pub lifecycle: &'a LifecycleBundle,
     /// The version of fnpack.
     pub version: &'a str,
+    /// Where the builder is wanted.
+    pub destination: Destination,
 }
 
 /// Makes a builder image and puts it into the store.
 pub fn create(bench: &Workbench<'_>, parts: BuilderParts<'_>, name: &Reference, target: &Target) -> Result<Image, PipelineError> {
-    let build_image = bench.find(&parts.config.build_image, target)?;
+    let build_image = bench.find_base(&parts.config.build_image, target, parts.destination)?;
     let run_images = run_images(bench, parts.config, target);
     let scratch = bench.store.scratch()?;
     let folder = Root::open(scratch.path())?;

@@ -64,15 +64,25 @@ pub(super) struct LayersPlace<'a> {
 }
 
 impl CacheKeys {
-    /// All under which a cache is looked for.
-    pub(super) fn all(&self) -> Vec<String> {
-        self.own.iter().chain(&self.lent).cloned().collect()
+    /// The image's own, and all others under which a cache is looked for.
+    pub(super) fn own_and_others(&self) -> (Option<&String>, impl Iterator<Item = &String>) {
+        (self.own.first(), self.own.iter().skip(1).chain(&self.lent))
     }
 }
 
 impl BuildCache {
+    /// A cache of which only this is known yet.
+    pub(super) fn of_metadata(metadata: CacheMetadata) -> Self {
+        Self { metadata, chains: BTreeMap::new() }
+    }
+
+    /// Gives a layer its contents.
+    pub(super) fn add(&mut self, buildpack: &str, layer: &str, folder: FolderId) {
+        self.chains.entry(buildpack.to_owned()).or_default().insert(layer.to_owned(), vec![folder]);
+    }
+
     /// The cache of the first of these keys that has one.
-    pub(super) fn load(bench: &Workbench<'_>, keys: &[String]) -> Self {
+    pub(super) fn load<'k>(bench: &Workbench<'_>, keys: impl IntoIterator<Item = &'k String>) -> Option<Self> {
         let load = |key: &String| {
             // A record that cannot be read counts as none: the next build starts without a cache.
             let record = bench.store.record(KIND, key)?;
@@ -80,7 +90,7 @@ impl BuildCache {
             let whole = cache.all_folders().all(|id| matches!(bench.store.folder(id), Ok(Some(_))));
             whole.then_some(cache)
         };
-        keys.iter().find_map(load).unwrap_or_default()
+        keys.into_iter().find_map(load)
     }
 
     /// Keeps the cache under every key.
@@ -226,7 +236,7 @@ fn take(from: &Root, to: &Root, inside: &Path) -> Result<(), RootError> {
 }
 
 /// A new folder directly in scratch, which is where folders are committed from.
-fn new_folder(scratch: &Scratch) -> Result<(String, Root), PipelineError> {
+pub(super) fn new_folder(scratch: &Scratch) -> Result<(String, Root), PipelineError> {
     let root = scratch.root()?;
     let names = root.read_dir("")?;
     let name = (0..=names.len()).map(|number| format!("cached-{number}")).find(|name| !names.iter().any(|entry| entry.name == **name));

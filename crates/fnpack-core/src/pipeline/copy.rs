@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use super::{Address, FindError, Workbench};
 use crate::archive::{self, ArchiveError, Format, Named, NamedTree, Place, oci_layout};
 use crate::digest::Digest;
-use crate::engine::{EngineError, EngineImage, Loaded};
+use crate::engine::{EngineError, Loaded};
 use crate::image::companion::Companion;
 use crate::image::{Descriptor, Image, ImageError, Index, ManifestTree};
 use crate::reference::Reference;
-use crate::registry::{Pushed, RegistryClient, RegistryError};
+use crate::registry::{Pushed, RegistryError};
 use crate::store::{PutOptions, StoreError};
 use crate::target::Target;
 
@@ -134,12 +134,20 @@ pub fn copy(bench: &Workbench<'_>, from: &Address, to: &Address, selection: &Sel
             write(&parcel, &companions, from, place)?;
             copied.companions = companions.len();
         }
-        Address::Engine(EngineImage::Named(name)) if name.digest().is_none() => {
-            copied.loaded = Some(bench.load(&one_target(&parcel, from, to)?, std::slice::from_ref(name))?);
-        }
-        Address::Engine(_) => return Err(CopyError::NoNameInEngine { address: to.to_string() }),
+        Address::Engine(name) => copied.loaded = Some(bench.load_as(&one_target(&parcel, from, to)?, name)?),
     }
     Ok(copied)
+}
+
+/// Brings an image of the store to where it is wanted. In files it has the name that the address gives, or none.
+pub fn deliver(bench: &Workbench<'_>, image: &Image, to: &Address) -> Result<(), CopyError> {
+    let parcel = Parcel::One(image.clone());
+    match to {
+        Address::Named(reference) => bench.keep(&parcel, reference),
+        Address::Registry(reference) => bench.send(&parcel, reference).map(drop),
+        Address::Archive(place) => write(&parcel, &[], to, place),
+        Address::Engine(name) => bench.load_as(image, name).map(drop),
+    }
 }
 
 /// Makes an index of images that are brought into the store; `name` stands for it there.
@@ -195,30 +203,6 @@ impl Parcel {
 }
 
 impl Workbench<'_> {
-    /// Sends an image of the store under each of its names.
-    pub fn publish(&self, image: &Image, names: &[&Reference]) -> Result<Vec<Pushed>, CopyError> {
-        names.iter().map(|name| self.send(&Parcel::One(image.clone()), name)).collect()
-    }
-
-    /// Asks every registry whether it would take an image under these names, so that no build is lost to one that would not.
-    pub fn prove_push(&self, names: &[&Reference]) -> Result<(), CopyError> {
-        let mut asked: Vec<String> = Vec::new();
-        for name in names {
-            if !asked.contains(&name.name()) {
-                asked.push(name.name());
-                self.client_to_push(name)?.check_push(name).map_err(|source| not_sent(name, source))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn client_to_push(&self, name: &Reference) -> Result<&RegistryClient, FindError> {
-        match &self.registry {
-            Some(registry) => Ok(registry.client()?),
-            None => Err(FindError::OfflinePush { name: name.familiar() }),
-        }
-    }
-
     fn send(&self, parcel: &Parcel, reference: &Reference) -> Result<Pushed, CopyError> {
         let client = self.client_to_push(reference)?;
         let pushed = match parcel {
@@ -238,7 +222,7 @@ impl Workbench<'_> {
         let unusable = |source| CopyError::Unusable { name: reference.familiar(), source };
         let images = parcel.images().map_err(unusable)?;
         for image in &images {
-            self.fetch_missing(image, reference)?;
+            self.fetch_missing(image, &reference.familiar())?;
         }
         match parcel {
             Parcel::All(tree) if tree.is_index() => {
@@ -260,7 +244,7 @@ impl Workbench<'_> {
     }
 }
 
-fn not_sent(name: &Reference, source: RegistryError) -> CopyError {
+pub(super) fn not_sent(name: &Reference, source: RegistryError) -> CopyError {
     CopyError::Registry { name: name.familiar(), source: Box::new(source) }
 }
 

@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use fnpack_sandbox::{Overlay, Upper};
 use serde::{Deserialize, Serialize};
 
-use super::Workbench;
 use super::report::one_line;
+use super::{Destination, Workbench};
 use crate::digest::{DiffId, Digest};
 use crate::dockerfile::{self, Delta, Event, Host, HostError, Plan, Workspace};
 use crate::executor::{Changes, Command, Executor, ExecutorError, ExitStatus, Network, SandboxExecutor, SandboxRoot, new_upper};
@@ -22,15 +23,31 @@ use crate::target::Target;
 const STEPS: &str = "dockerfile-step";
 
 /// Carries out a Dockerfile and puts the image into the store; a run image gets labels that say what it offers.
-pub fn build(bench: &Workbench<'_>, plan: &Plan, names: &[Reference]) -> Result<Image, super::PipelineError> {
-    let host = DockerfileHost { bench };
-    let image = bench.with_runner_labels(dockerfile::build(plan, &host).map_err(Box::new)?)?;
+pub fn build(bench: &Workbench<'_>, plan: &Plan, names: &[Reference], destination: Destination) -> Result<Image, super::PipelineError> {
+    let host = DockerfileHost { bench, destination, bases: Mutex::default() };
+    let image = dockerfile::build(plan, &host).map_err(Box::new)?;
+    let image = bench.with_runner_labels(image.clone(), host.base_of(&image).as_ref())?;
+    if let Some(name) = names.first() {
+        bench.complete(&image, &name.familiar(), destination)?;
+    }
     bench.put(&image, names)?;
     Ok(image)
 }
 
 struct DockerfileHost<'a> {
     bench: &'a Workbench<'a>,
+    destination: Destination,
+    /// All images that stages began from.
+    bases: Mutex<Vec<Image>>,
+}
+
+impl DockerfileHost<'_> {
+    /// The base with the most layers of those that an image stands on.
+    fn base_of(&self, image: &Image) -> Option<Image> {
+        let bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        let below = bases.iter().filter(|base| image.diff_ids().starts_with(&base.diff_ids()));
+        below.max_by_key(|base| base.layers().len()).cloned()
+    }
 }
 
 /// What a step did, as remembered.
@@ -41,10 +58,13 @@ struct StepRecord {
 
 impl Host for DockerfileHost<'_> {
     fn base(&self, reference: &Reference, target: &Target) -> Result<Image, HostError> {
-        Ok(self.bench.find(reference, target)?)
+        let base = self.bench.find_base(reference, target, self.destination)?;
+        self.bases.lock().unwrap_or_else(PoisonError::into_inner).push(base.clone());
+        Ok(base)
     }
 
     fn open<'a>(&'a self, image: &Image) -> Result<Box<dyn Workspace + 'a>, HostError> {
+        self.bench.fetch_missing(image, "the layers of the base")?;
         let snapshot = self.bench.unpack(image)?;
         let scratch = self.bench.store.scratch()?;
         let upper = new_upper(&scratch.path().join("step"))?;

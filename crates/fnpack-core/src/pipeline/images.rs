@@ -1,19 +1,15 @@
 //! Where images come from: the store first, then the registry of their name.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use super::report::with_causes;
 use super::{ConnectError, Workbench};
 use crate::archive::ArchiveError;
 use crate::digest::Digest;
 use crate::engine::EngineError;
-use crate::image::{BlobError, BlobSink, Image, Layer};
+use crate::image::{BlobError, Image, Layer};
 use crate::reference::{Reference, ReferenceError};
-use crate::registry::{RegistryClient, RegistryError};
-use crate::store::{Store, StoreError};
+use crate::registry::{RegistryClient, RegistryError, parallel};
+use crate::store::{PutOptions, Store, StoreError};
 use crate::target::Target;
-
-/// How many layers are fetched at once: more gain nothing from one registry, and each holds a connection.
-const PARALLEL_LAYERS: usize = 4;
 
 /// When a registry is asked for an image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,6 +21,16 @@ pub enum PullPolicy {
     IfNotPresent,
     /// Not at all.
     Never,
+}
+
+/// Where an image that is made is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Destination {
+    /// In the store, whole.
+    #[default]
+    Store,
+    /// In a registry: what other repositories have of it is taken over from there and not brought here.
+    Registry,
 }
 
 /// Why an image is not to be had.
@@ -118,13 +124,24 @@ impl Workbench<'_> {
         self.store.image(reference, &self.target)?.ok_or_else(|| FindError::NotStored { name: reference.familiar() })
     }
 
-    /// The image of a name: from the store, else pulled into it, as the pull policy says.
+    /// The image of a name with all its layers: from the store, else pulled into it, as the pull policy says.
     pub fn find(&self, reference: &Reference, target: &Target) -> Result<Image, FindError> {
-        match self.store.image(reference, target)? {
-            Some(image) if self.may_be_older(reference) => self.refresh(reference, target, image),
-            Some(image) => Ok(image),
-            None => self.pull(reference, target).map_err(|error| self.with_target_in_store(reference, target, error)),
-        }
+        self.find_base(reference, target, Destination::Store)
+    }
+
+    /// The image to build on. For what goes to a registry, layers that the store does not have stay where they are until
+    /// somebody reads them.
+    pub fn find_base(&self, reference: &Reference, target: &Target, destination: Destination) -> Result<Image, FindError> {
+        let image = match self.store.image(reference, target)? {
+            Some(image) if self.may_be_older(reference) => self.refresh(reference, image, (target, destination))?,
+            Some(image) => image,
+            None => {
+                let failed = |error| self.with_target_in_store(reference, target, error);
+                self.pull_for(reference, (target, destination)).map_err(failed)?
+            }
+        };
+        self.complete(&image, &reference.familiar(), destination)?;
+        Ok(image)
     }
 
     fn with_target_in_store(&self, reference: &Reference, target: &Target, error: FindError) -> FindError {
@@ -147,11 +164,12 @@ impl Workbench<'_> {
     }
 
     /// The image as its registry has it now; one that was only ever here stays as it is.
-    fn refresh(&self, reference: &Reference, target: &Target, stored: Image) -> Result<Image, FindError> {
+    fn refresh(&self, reference: &Reference, stored: Image, wanted: (&Target, Destination)) -> Result<Image, FindError> {
+        let (target, _) = wanted;
         let not_given = |source| FindError::not_given(reference, target, source);
         match self.client_for(reference, target)?.digest(reference).map_err(not_given)? {
             Some(digest) if digest == stored.digest() => Ok(stored),
-            Some(_) => self.pull(reference, target),
+            Some(_) => self.pull_for(reference, wanted),
             None => {
                 self.report.warning(&format!("no registry has {}: the store's is taken", reference.familiar()));
                 Ok(stored)
@@ -159,47 +177,78 @@ impl Workbench<'_> {
         }
     }
 
+    fn pull_for(&self, reference: &Reference, (target, destination): (&Target, Destination)) -> Result<Image, FindError> {
+        match destination {
+            Destination::Store => self.pull(reference, target),
+            Destination::Registry => self.pull_documents(reference, target),
+        }
+    }
+
     /// Gets an image from its registry into the store, whole and verified.
     pub fn pull(&self, reference: &Reference, target: &Target) -> Result<Image, FindError> {
         let image = self.in_registry(reference, target)?;
-        self.fetch_missing(&image, reference)?;
+        self.fetch_missing(&image, &reference.familiar())?;
+        self.put(&image, [reference])?;
+        Ok(self.store.image(reference, target)?.unwrap_or(image))
+    }
+
+    /// The same without its layers: the store records where they are.
+    pub(super) fn pull_documents(&self, reference: &Reference, target: &Target) -> Result<Image, FindError> {
+        let image = self.in_registry(reference, target)?;
         self.put(&image, [reference])?;
         Ok(self.store.image(reference, target)?.unwrap_or(image))
     }
 
     /// Gets the layers of an image of a registry that are not here. What comes from elsewhere is copied when it is put.
-    pub(super) fn fetch_missing(&self, image: &Image, reference: &Reference) -> Result<(), FindError> {
-        let absent = |layer: &&Layer| layer.blob.repository().is_some() && self.store.existing(&layer.descriptor.digest).is_none();
-        let Some(registry) = self.registry.as_ref().filter(|_| image.layers().iter().any(|layer| absent(&layer))) else { return Ok(()) };
-        let size: u64 = image.layers().iter().filter(absent).map(|layer| layer.descriptor.size).sum();
-        self.report.step(&format!(
-            "pulling {} ({} MB in {} layers)",
-            reference.familiar(),
-            size / 1_000_000,
-            image.layers().iter().filter(absent).count()
-        ));
-        self.fetch_layers(image, registry.client()?).map_err(|source| FindError::Layers { name: reference.familiar(), source })
+    pub(super) fn fetch_missing(&self, image: &Image, name: &str) -> Result<(), FindError> {
+        let mut missing = self.store.absent_layers(image)?;
+        missing.retain(|layer| layer.blob.repository().is_some());
+        let Some(registry) = self.registry.as_ref().filter(|_| !missing.is_empty()) else { return Ok(()) };
+        let size: u64 = missing.iter().map(|layer| layer.descriptor.size).sum();
+        self.report.step(&format!("pulling {name} ({} MB in {} layers)", size / 1_000_000, missing.len()));
+        self.fetch_layers(&missing, registry.client()?).map_err(|source| FindError::Layers { name: name.to_owned(), source })
     }
 
-    /// Gets the layers that are not here, several at a time; each is checked while it comes.
-    fn fetch_layers(&self, image: &Image, client: &RegistryClient) -> Result<(), BlobError> {
-        let missing: Vec<&Layer> = image.layers().iter().filter(|layer| self.store.existing(&layer.descriptor.digest).is_none()).collect();
-        let next = AtomicUsize::new(0);
-        let fetch_some = || {
-            while let Some(layer) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-                fetch_layer(&self.store, layer, client)?;
+    /// Gets layers, several at a time; each is checked while it comes.
+    fn fetch_layers(&self, missing: &[&Layer], client: &RegistryClient) -> Result<(), BlobError> {
+        parallel::for_each(missing, |layer| layer.descriptor.size, |layer| fetch_layer(&self.store, layer, client)).map(drop)
+    }
+
+    /// Makes sure that an image which is to stay has all its layers here.
+    pub fn complete(&self, image: &Image, name: &str, destination: Destination) -> Result<(), FindError> {
+        if destination == Destination::Registry || self.store.absent_layers(image)?.is_empty() {
+            return Ok(());
+        }
+        self.fetch_missing(image, name)?;
+        Ok(self.store.publish()?)
+    }
+
+    /// The image that a build starts from, if there is one: under the name given for it, else under the build's own. Registries
+    /// are asked for the former, and for the latter if the result goes there. One that cannot be had only makes the build slower.
+    pub(super) fn previous_image(
+        &self,
+        (own, given): (&Reference, Option<&Reference>),
+        target: &Target,
+        destination: Destination,
+    ) -> Result<Option<Image>, StoreError> {
+        let reference = given.unwrap_or(own);
+        let stored = self.store.image(reference, target)?;
+        if stored.is_some() || given.is_none() && (destination == Destination::Store || self.registry.is_none()) {
+            return Ok(stored);
+        }
+        match self.in_registry(reference, target) {
+            Ok(image) => Ok(Some(image)),
+            Err(FindError::NotGiven { source, .. }) if given.is_none() && source.is_no_such_image() => Ok(None),
+            Err(error) => {
+                self.report.warning(&format!("nothing of {} is reused: {}", reference.familiar(), with_causes(&error)));
+                Ok(None)
             }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..PARALLEL_LAYERS.min(missing.len())).map(|_| scope.spawn(fetch_some)).collect();
-            workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        })
+        }
     }
 
-    /// Puts an image into the store under its names, and makes the names visible to other tools.
-    /// Names that point to it already cost nothing.
-    pub(super) fn put<'r>(&self, image: &Image, references: impl IntoIterator<Item = &'r Reference>) -> Result<Digest, StoreError> {
+    /// Puts an image into the store under its names, and makes the names visible to other tools. Layers of a registry that
+    /// were not fetched before stay there. Names that point to it already cost nothing.
+    pub fn put<'r>(&self, image: &Image, references: impl IntoIterator<Item = &'r Reference>) -> Result<Digest, StoreError> {
         let digest = image.digest();
         let mut news = Vec::new();
         for reference in references {
@@ -210,16 +259,15 @@ impl Workbench<'_> {
         if news.is_empty() {
             return Ok(digest);
         }
-        self.store.put_images(news.into_iter().map(|reference| (image, Some(reference))), crate::store::PutOptions::default())?;
+        self.store.put_images(news.into_iter().map(|reference| (image, Some(reference))), PutOptions { sparse: true })?;
         self.store.publish_index()?;
         Ok(digest)
     }
 }
 
 fn fetch_layer(store: &Store, layer: &Layer, client: &RegistryClient) -> Result<(), BlobError> {
-    let writing = |source| BlobError::Write { digest: layer.descriptor.digest, source };
-    let mut pending = store.create().map_err(writing)?;
-    client.fetch(layer, &mut pending)?;
-    pending.commit(Some(&layer.descriptor.digest)).map_err(writing)?;
-    Ok(())
+    let writing = |source: std::io::Error| BlobError::Write { digest: layer.descriptor.digest, source };
+    let mut incoming = store.receive().map_err(|source| writing(source.into()))?;
+    let verified = client.fetch(layer, &mut incoming)?;
+    incoming.commit(&verified).map_err(|source| writing(source.into()))
 }

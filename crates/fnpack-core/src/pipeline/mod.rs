@@ -11,6 +11,7 @@ mod builder_folder;
 mod builders;
 mod buildpacks;
 mod cache;
+mod cache_image;
 mod copies;
 mod copy;
 mod dockerfile;
@@ -23,6 +24,7 @@ mod open_builder;
 mod package;
 mod places;
 mod platform;
+mod publish;
 mod rebase;
 mod registry;
 mod report;
@@ -38,16 +40,16 @@ pub use build::{BuildOptions, Made, Timings, build};
 pub use builder_folder::{BuilderChoice, BuilderFolder, BuilderFolderError, LocalExecutor};
 pub use builders::{BuilderParts, create as create_builder};
 pub use buildpacks::ChoiceError;
-pub use copy::{Copied, CopyError, Selection, copy, create_index};
+pub use copy::{Copied, CopyError, Selection, copy, create_index, deliver};
 pub use dockerfile::build as build_dockerfile;
 pub use engine::EngineAccess;
-pub use images::{FindError, PullPolicy};
+pub use images::{Destination, FindError, PullPolicy};
 pub use leaks::LeakError;
 pub use package::{Packaged, package};
 pub use platform::PlatformError;
 pub use rebase::{RebaseOptions, RebasedImage, RebasedInRegistry, RegistryRebaseError, rebase_in_registry};
 pub use registry::{ConnectError, Registry};
-pub use report::{Report, one_line};
+pub use report::{Report, one_line, with_causes};
 pub use surroundings::{Surroundings, Volume};
 
 use crate::image::Image;
@@ -60,7 +62,7 @@ pub struct Workbench<'a> {
     /// Where images are.
     pub store: Store,
     /// Whom to ask for images that are not there; none with `--offline`.
-    pub registry: Option<Registry<'a>>,
+    pub registry: Option<Registry>,
     /// The container engine of this machine, if somebody asks for it.
     pub engine: EngineAccess,
     /// When a registry is asked for an image that has a name.

@@ -166,7 +166,11 @@ impl ChosenRunImage {
     pub(super) fn choose(bench: &Workbench<'_>, options: &BuildOptions, builder: &OpenBuilder) -> Result<Self, PipelineError> {
         if let Some(reference) = &options.run_image {
             let names = RunImageNames { image: reference.familiar(), mirrors: Vec::new() };
-            return Ok(Self { image: bench.find(reference, &options.target)?, reference: reference.clone(), names });
+            return Ok(Self {
+                image: bench.find_base(reference, &options.target, options.destination)?,
+                reference: reference.clone(),
+                names,
+            });
         }
         if let Some(found) = Self::in_store(bench, options, builder)? {
             return Ok(found);
@@ -174,7 +178,7 @@ impl ChosenRunImage {
         let (names, candidates) = of_builder(options, builder)?;
         let mut first_failure: Option<FindError> = None;
         for reference in candidates {
-            match bench.find(&reference, &options.target) {
+            match bench.find_base(&reference, &options.target, options.destination) {
                 Ok(image) => return Ok(Self { image, reference, names }),
                 Err(error) => first_failure = first_failure.or(Some(error)),
             }
@@ -195,7 +199,7 @@ impl ChosenRunImage {
         let (names, candidates) = of_builder(options, builder)?;
         for reference in candidates {
             if bench.store.image(&reference, &options.target)?.is_some() {
-                return Ok(Some(Self { image: bench.find(&reference, &options.target)?, reference, names }));
+                return Ok(Some(Self { image: bench.find_base(&reference, &options.target, options.destination)?, reference, names }));
             }
         }
         Ok(None)

@@ -77,7 +77,8 @@ impl Workbench<'_> {
         let nameless = || FindError::Nameless { place: address.to_string() };
         let (name, image) = match address {
             Address::Named(reference) => return Ok(reference.clone()),
-            Address::Registry(reference) => return self.pull(reference, target).map(|_| reference.clone()),
+            // Who needs its layers finds it by that name.
+            Address::Registry(reference) => return self.pull_documents(reference, target).map(|_| reference.clone()),
             Address::Archive(place) => {
                 let Named { names, image, .. } = self.in_archive(place, target)?;
                 (names.into_iter().next().ok_or_else(nameless)?, image)

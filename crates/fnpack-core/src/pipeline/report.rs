@@ -1,5 +1,7 @@
 //! What the pipeline tells while it works.
 
+use std::error::Error;
+
 /// Takes notes of progress. The command prints them; tests keep them.
 pub trait Report: Sync {
     /// A station begins or ended: one line.
@@ -25,6 +27,12 @@ pub fn one_line(text: &str, longest: usize) -> String {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(&line)),
         None => line,
     }
+}
+
+/// An error and what caused it, in one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Passes what is written on to [`Report::output`].

@@ -7,6 +7,7 @@ use fnpack_sandbox::Overlay;
 
 use super::{PipelineError, Workbench};
 use crate::image::{BlobError, Image};
+use crate::layers::apply::archive::{Archive, Kind};
 use crate::layers::apply::{ApplyError, ApplyOptions, apply};
 use crate::layers::decompress::decompress;
 use crate::reference::Reference;
@@ -40,7 +41,10 @@ impl Workbench<'_> {
         if labelled.is_complete() {
             return Ok(labelled);
         }
-        Ok(labelled.or(self.read_runner(image)?))
+        if self.store.absent_layers(image)?.is_empty() {
+            return Ok(labelled.or(self.read_runner(image)?));
+        }
+        Ok(self.runner_facts_without_mounts(image))
     }
 
     /// What can be known of a run image without unpacking it: from its labels, or from when it was read before.
@@ -52,7 +56,8 @@ impl Workbench<'_> {
         }
     }
 
-    /// All that is known of a run image where nothing can be mounted: what is not at hand is read in scratch, once.
+    /// All that is known of a run image where nothing can be mounted, or of which nothing is to stay here: what is not at
+    /// hand is read in scratch, once.
     pub(super) fn runner_facts_without_mounts(&self, image: &Image) -> RunnerFacts {
         if !RunnerFacts::of_labels(image).is_complete()
             && self.recorded_runner(image).is_none()
@@ -92,13 +97,38 @@ impl Workbench<'_> {
     }
 
     /// A run image made here, with labels that say what its files show: no Dockerfile can know what a package manager
-    /// will have installed. Other images stay as they are.
-    pub(super) fn with_runner_labels(&self, image: Image) -> Result<Image, PipelineError> {
+    /// will have installed. What only puts a function on a base that says all of itself inherits that, and no file is read.
+    /// Other images stay as they are.
+    pub(super) fn with_runner_labels(&self, image: Image, base: Option<&Image>) -> Result<Image, PipelineError> {
         if image.label(BASE_ID).is_none() || image.env(BUILD_USER).is_some() || image.layers().is_empty() {
             return Ok(image);
         }
+        if let Some(base) = base {
+            let facts = RunnerFacts::of_labels(base);
+            if facts.is_complete() && leaves_runner_alone(&image, base).unwrap_or(false) {
+                return Ok(facts.written_to(&image));
+            }
+        }
+        self.fetch_missing(&image, "the layers of the base")?;
         Ok(self.read_runner(&image)?.written_to(&image))
     }
+}
+
+/// Whether what an image adds to its base changes nothing that the base says of itself.
+fn leaves_runner_alone(image: &Image, base: &Image) -> Result<bool, ScratchError> {
+    if image.env("PATH") != base.env("PATH") {
+        return Ok(false);
+    }
+    for layer in image.layers().iter().skip(base.layers().len()) {
+        let mut archive = Archive::new(decompress(layer.blob.open()?)?, ApplyOptions::default().max_entries);
+        while let Some(member) = archive.next_member()? {
+            let name = String::from_utf8_lossy(&member.path);
+            if RunnerFacts::are_told_by(&name, member.kind == Kind::Folder, base.env("PATH")) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 impl RunnerFacts {

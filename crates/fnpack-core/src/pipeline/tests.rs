@@ -3,6 +3,7 @@
 mod engine;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use fnpack_sandbox::OverlayXattr;
 use serde_json::json;
@@ -35,9 +36,10 @@ fn client() -> Result<RegistryClient, RegistryError> {
 fn bench() -> (TempDir, Workbench<'static>) {
     let folder = tempfile::tempdir().unwrap();
     let options = StoreOptions { mapping_key: "test".to_owned(), xattr: OverlayXattr::here(), single_id: true, faults: None };
+    let registry = Registry::new(|| Ok(client()?));
     let bench = Workbench {
-        store: Store::open(folder.path().join("store"), options).unwrap(),
-        registry: Some(Registry::new(|| Ok(client()?))),
+        store: Store::open(folder.path().join("store"), options).unwrap().with_fetcher(Arc::new(registry.clone())),
+        registry: Some(registry),
         engine: EngineAccess::default(),
         pull_policy: PullPolicy::default(),
         made_here: Vec::new(),

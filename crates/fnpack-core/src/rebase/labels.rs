@@ -21,8 +21,8 @@ pub(super) struct LifecycleMetadata(Map<String, Value>);
 
 impl LifecycleMetadata {
     /// Reads the label of an image.
-    pub(super) fn of(name: &Reference, image: &Image) -> Result<Self, RebaseError> {
-        let unreadable = |source| RebaseError::NotABuildpackImage { name: name.familiar(), source };
+    pub(super) fn of(name: &str, image: &Image) -> Result<Self, RebaseError> {
+        let unreadable = |source| RebaseError::NotABuildpackImage { name: name.to_owned(), source };
         let label = image.label(LIFECYCLE_METADATA).ok_or_else(|| unreadable(None))?;
         serde_json::from_str(label).map(Self).map_err(|source| unreadable(Some(source)))
     }

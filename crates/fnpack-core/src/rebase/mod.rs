@@ -84,16 +84,16 @@ pub struct Rebased {
 ///
 /// With `force`, objections are reported in [`Rebased::overridden`] instead of refusing. `name` is
 /// what messages call the image.
-pub fn rebase(name: &Reference, image: &Image, base: NewBase<'_>, force: bool) -> Result<Rebased, RebaseError> {
+pub fn rebase(name: &str, image: &Image, base: NewBase<'_>, force: bool) -> Result<Rebased, RebaseError> {
     let metadata = LifecycleMetadata::of(name, image)?;
     let cut = find_cut(image, &metadata).ok_or_else(|| RebaseError::BaseNotFound {
-        name: name.familiar(),
+        name: name.to_owned(),
         top_layer: metadata.top_layer().unwrap_or_default().to_owned(),
     })?;
     let top = base.image.layers().last().ok_or_else(|| RebaseError::EmptyBase { run_image: base.reference.familiar() })?;
     let objections = verdict::objections(image, base.image, base.facts);
     if !objections.is_empty() && !force {
-        return Err(RebaseError::Refused { name: name.familiar(), run_image: base.reference.familiar(), objections });
+        return Err(RebaseError::Refused { name: name.to_owned(), run_image: base.reference.familiar(), objections });
     }
     let layers: Vec<Layer> = base.image.layers().iter().chain(&image.layers()[cut..]).cloned().collect();
     let mut config = image.config().clone();

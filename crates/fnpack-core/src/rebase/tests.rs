@@ -47,7 +47,7 @@ fn metadata(image: &Image) -> Value {
 fn layers_above_the_base_stay_and_those_below_are_replaced() {
     let image = application(&base(&["a", "b"], &[]), &["app", "config"]);
     let (new, reference) = (base(&["c", "d", "e"], &[]), name("stack/run:next"));
-    let rebased = rebase(&name("fn"), &image, on(&new, &reference), false).unwrap();
+    let rebased = rebase("fn", &image, on(&new, &reference), false).unwrap();
     let texts: Vec<DiffId> = ["c", "d", "e", "app", "config"].iter().map(DiffId::of).collect();
     assert_eq!(rebased.image.diff_ids(), texts);
     assert_eq!((rebased.removed, rebased.added), (2, 3));
@@ -63,8 +63,8 @@ fn layers_above_the_base_stay_and_those_below_are_replaced() {
 fn rebasing_again_on_the_same_base_changes_nothing() {
     let image = application(&base(&["a"], &[]), &["app"]);
     let (new, reference) = (base(&["b"], &[]), name("stack/run"));
-    let once = rebase(&name("fn"), &image, on(&new, &reference), false).unwrap().image;
-    let twice = rebase(&name("fn"), &once, on(&new, &reference), false).unwrap().image;
+    let once = rebase("fn", &image, on(&new, &reference), false).unwrap().image;
+    let twice = rebase("fn", &once, on(&new, &reference), false).unwrap().image;
     assert_eq!(once.digest(), twice.digest());
     assert_eq!(metadata(&once)["runImage"]["mirrors"], json!(["ghcr.io/stack/run"]), "a recorded name keeps its mirrors");
 }
@@ -80,7 +80,7 @@ fn steps_without_a_layer_go_with_their_base() {
     };
     let image = application(&with_step(base(&["a"], &[]), "USER old"), &["app"]);
     let (new, reference) = (with_step(base(&["b"], &[]), "USER new"), name("stack/run"));
-    let history = rebase(&name("fn"), &image, on(&new, &reference), false).unwrap().image.config().history.clone();
+    let history = rebase("fn", &image, on(&new, &reference), false).unwrap().image.config().history.clone();
     let steps: Vec<&str> = history.iter().filter_map(|entry| entry.created_by.as_deref()).collect();
     assert_eq!((steps, history.len()), (vec!["USER new"], 3));
 }
@@ -89,7 +89,7 @@ fn steps_without_a_layer_go_with_their_base() {
 fn repeated_top_layer_is_cut_at_the_right_place() {
     let image = application(&base(&["a", "empty", "b", "empty"], &[]), &["app"]);
     let (new, reference) = (base(&["n"], &[]), name("stack/run"));
-    let rebased = rebase(&name("fn"), &image, on(&new, &reference), false).unwrap();
+    let rebased = rebase("fn", &image, on(&new, &reference), false).unwrap();
     assert_eq!(rebased.image.diff_ids(), [DiffId::of("n"), DiffId::of("app")]);
 }
 
@@ -97,7 +97,7 @@ fn repeated_top_layer_is_cut_at_the_right_place() {
 fn labels_of_the_old_base_go_and_those_of_the_new_one_come() {
     let old = base(&["a"], &[("io.buildpacks.base.old", "1"), ("io.buildpacks.stack.id", "x"), ("mine", "kept")]);
     let (new, reference) = (base(&["b"], &[("io.buildpacks.base.new", "2"), ("other", "not copied")]), name("stack/run"));
-    let image = rebase(&name("fn"), &application(&old, &["app"]), on(&new, &reference), false).unwrap().image;
+    let image = rebase("fn", &application(&old, &["app"]), on(&new, &reference), false).unwrap().image;
     let keys: Vec<&str> = image.config().config.labels.keys().map(String::as_str).collect();
     assert_eq!(keys, ["io.buildpacks.base.new", labels::LIFECYCLE_METADATA, "mine"]);
 }
@@ -108,30 +108,27 @@ fn facts_refuse_and_force_reports_them() {
     let bookworm = [("io.buildpacks.base.distro.name", "debian"), ("io.buildpacks.base.distro.version", "12")];
     let image = application(&base(&["a"], &trixie), &["app"]);
     let (new, reference) = (base(&["b"], &bookworm).with_config(|config| config.architecture = "arm64".into()), name("stack/run"));
-    let error = rebase(&name("fn"), &image, on(&new, &reference), false).unwrap_err();
+    let error = rebase("fn", &image, on(&new, &reference), false).unwrap_err();
     let RebaseError::Refused { objections, .. } = error else { panic!("{error}") };
     let texts: Vec<String> = objections.iter().map(ToString::to_string).collect();
     assert_eq!(
         texts,
         ["it is made for linux/amd64, the run image for linux/arm64", "it was built for debian 13, the run image is debian 12"]
     );
-    assert_eq!(rebase(&name("fn"), &image, on(&new, &reference), true).unwrap().overridden.len(), 2);
+    assert_eq!(rebase("fn", &image, on(&new, &reference), true).unwrap().overridden.len(), 2);
 }
 
 #[test]
 fn images_without_a_known_base_are_refused_by_name() {
     let (new, reference) = (base(&["b"], &[]), name("stack/run"));
     let plain = base(&["a"], &[]);
-    assert!(matches!(rebase(&name("fn"), &plain, on(&new, &reference), false), Err(RebaseError::NotABuildpackImage { source: None, .. })));
+    assert!(matches!(rebase("fn", &plain, on(&new, &reference), false), Err(RebaseError::NotABuildpackImage { source: None, .. })));
     let damaged = base(&["a"], &[(labels::LIFECYCLE_METADATA, "[")]);
-    assert!(matches!(
-        rebase(&name("fn"), &damaged, on(&new, &reference), false),
-        Err(RebaseError::NotABuildpackImage { source: Some(_), .. })
-    ));
+    assert!(matches!(rebase("fn", &damaged, on(&new, &reference), false), Err(RebaseError::NotABuildpackImage { source: Some(_), .. })));
     let lost = base(&["a"], &[(labels::LIFECYCLE_METADATA, r#"{"runImage":{"topLayer":"sha256:x"}}"#)]);
-    assert!(matches!(rebase(&name("fn"), &lost, on(&new, &reference), false), Err(RebaseError::BaseNotFound { .. })));
+    assert!(matches!(rebase("fn", &lost, on(&new, &reference), false), Err(RebaseError::BaseNotFound { .. })));
     let image = application(&base(&["a"], &[]), &["app"]);
-    assert!(matches!(rebase(&name("fn"), &image, on(&base(&[], &[]), &reference), false), Err(RebaseError::EmptyBase { .. })));
+    assert!(matches!(rebase("fn", &image, on(&base(&[], &[]), &reference), false), Err(RebaseError::EmptyBase { .. })));
 }
 
 #[test]
@@ -176,5 +173,82 @@ fn needs_of_the_function_are_compared() {
     let read = RunnerFacts::of_labels(&runner("go", "musl", "alpine"));
     let (silent, reference) = (base(&["b"], &[]), name("stack/run:next"));
     let silent = NewBase { facts: Some(&read), ..on(&silent, &reference) };
-    assert!(matches!(rebase(&name("fn"), &described(&image, None), silent, false), Err(RebaseError::Refused { .. })));
+    assert!(matches!(rebase("fn", &described(&image, None), silent, false), Err(RebaseError::Refused { .. })));
+}
+
+/// A function's image by labels of its own, and its base's.
+fn described(on: &[(&str, &str)], needs: &[(&str, &str)]) -> Image {
+    application(&base(&["a"], on), &["app"]).with_config(|config| {
+        let needs = needs.iter().map(|(key, value)| (format!("io.fnpack.function.{key}"), (*value).to_owned()));
+        config.config.labels.extend(needs);
+    })
+}
+
+fn runner(labels: &[(&str, &str)]) -> Image {
+    let labels: Vec<(String, &str)> = labels.iter().map(|(key, value)| (format!("io.buildpacks.base.{key}"), *value)).collect();
+    base(&["b"], &labels.iter().map(|(key, value)| (key.as_str(), *value)).collect::<Vec<_>>())
+}
+
+#[test]
+fn every_fact_refuses_with_its_reason_and_force_overrides_it_alone() {
+    const DEBIAN: [(&str, &str); 2] = [("io.buildpacks.base.distro.name", "debian"), ("io.buildpacks.base.distro.version", "13")];
+    let go = [("language", "go"), ("artifact", "/pulsar/function/function")];
+    let of = |more: &[(&'static str, &'static str)]| [&go[..], more].concat();
+    let python = [("language", "python"), ("artifact", "/pulsar/function/function.py")];
+    let java = [("language", "java"), ("artifact", "/pulsar/function/function.jar"), ("java.release", "21")];
+    let glibc = of(&[("libc", "glibc"), ("libc.version", "2.38")]);
+    let bound = [&python[..], &[("python.version", "3.13")]].concat();
+    let on_target = |image: Image, os: &str, arch: &str, variant: Option<&str>| {
+        image.with_config(|config| {
+            (config.os, config.architecture) = (os.to_owned(), arch.to_owned());
+            config.variant = variant.map(str::to_owned);
+        })
+    };
+    let trixie = || runner(&[("distro.name", "debian"), ("distro.version", "13")]);
+    let plain = || described(&DEBIAN, &go);
+    for (image, base, reason) in [
+        (plain(), on_target(trixie(), "windows", "amd64", None), "it is made for linux/amd64, the run image for windows/amd64"),
+        (plain(), on_target(trixie(), "linux", "arm64", None), "it is made for linux/amd64, the run image for linux/arm64"),
+        (
+            on_target(plain(), "linux", "arm", Some("v7")),
+            on_target(trixie(), "linux", "arm", Some("v6")),
+            "it is made for linux/arm/v7, the run image for linux/arm/v6",
+        ),
+        (plain(), runner(&[("distro.name", "alpine"), ("distro.version", "13")]), "it was built for debian 13, the run image is alpine 13"),
+        (plain(), runner(&[("distro.name", "debian"), ("distro.version", "12")]), "it was built for debian 13, the run image is debian 12"),
+        (described(&[], &glibc), runner(&[("runner.libc", "musl 1.2.5")]), "it is bound to glibc, the run image has musl 1.2.5"),
+        (described(&[], &glibc), runner(&[("runner.libc", "glibc 2.36")]), "it needs glibc 2.38 or newer, the run image has glibc 2.36"),
+        (described(&[], &java), runner(&[("runner.java", "17")]), "its class files need Java 21 or newer, the run image has Java 17"),
+        (
+            described(&[], &bound),
+            runner(&[("runner.python", "3.12")]),
+            "its packages are bound to Python 3.13, the run image has Python 3.12",
+        ),
+        (described(&[], &python), runner(&[("runner.language", "go java")]), "it is a Python function, the run image is for Go and Java"),
+        (described(&[], &go), runner(&[("runner.language", "")]), "it is a Go function, the run image can start no functions"),
+        (
+            plain().with_config(|config| drop(config.config.labels.insert("io.buildpacks.rebasable".into(), "false".into()))),
+            trixie(),
+            "its label `io.buildpacks.rebasable` says `false`",
+        ),
+    ] {
+        let reference = name("stack/run:next");
+        let error = rebase("fn", &image, on(&base, &reference), false).unwrap_err();
+        assert_eq!(error.to_string(), "`fn` would not run on `stack/run:next`");
+        let RebaseError::Refused { objections, .. } = error else { panic!("{reason}") };
+        assert_eq!(objections.iter().map(ToString::to_string).collect::<Vec<_>>(), [reason]);
+        let forced = rebase("fn", &image, on(&base, &reference), true).unwrap();
+        assert_eq!(forced.overridden, objections, "{reason}");
+        assert_eq!(forced.image.diff_ids(), [DiffId::of("b"), DiffId::of("app")]);
+    }
+    for (image, base) in [
+        (plain(), trixie()),
+        (described(&[], &glibc), runner(&[("runner.libc", "glibc 2.41")])),
+        (described(&[], &java), runner(&[("runner.java", "21"), ("runner.language", "java")])),
+        (described(&[], &java), runner(&[("runner.java", "25")])),
+        (described(&[], &bound), runner(&[("runner.python", "3.13")])),
+        (described(&[], &python), runner(&[("runner.python", "3.14")])),
+    ] {
+        assert_eq!(Verdict::of(&image, &base).objections, []);
+    }
 }

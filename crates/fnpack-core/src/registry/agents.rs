@@ -8,6 +8,7 @@ use ureq::unversioned::resolver::DefaultResolver;
 
 use super::early_answer;
 use super::error::{Cause, RegistryError};
+use super::parallel;
 use super::settings::{Proxy, Settings, Timeouts, TrustedRoots};
 
 /// Those that trust, and show, the same certificates.
@@ -95,7 +96,8 @@ impl AgentMaker {
             .timeout_per_write(Some(self.timeouts.stall))
             .input_buffer_size(128 * 1024)
             .output_buffer_size(128 * 1024)
-            .max_idle_connections_per_host(8)
+            .max_idle_connections(2 * parallel::AT_ONCE)
+            .max_idle_connections_per_host(parallel::AT_ONCE)
             .build();
         ureq::Agent::with_parts(config, early_answer::connector(), DefaultResolver::default())
     }

@@ -448,6 +448,15 @@ impl RegistryError {
         }
     }
 
+    /// Whether the registry was asked, and has no image of the name.
+    pub fn is_no_such_image(&self) -> bool {
+        match self {
+            Self::NoSuchImage { .. } => true,
+            Self::NoPlace { source, .. } => source.is_no_such_image(),
+            _ => false,
+        }
+    }
+
     /// The registry's answer, if one came.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {

@@ -8,7 +8,9 @@ use super::error::RegistryError;
 use super::transport::{Body, Call, Response};
 use super::{Client, RegistryClient, Step, refusal};
 use crate::digest::Digest;
-use crate::image::{Blob, BlobError, BlobSource, Descriptor, Image, ImageError, Index, Layer, Manifest, copy_verified, media_type};
+use crate::image::{
+    Blob, BlobError, BlobSource, Descriptor, Image, ImageError, Index, Layer, Manifest, Verified, copy_verified, media_type,
+};
 use crate::reference::Reference;
 use crate::target::Target;
 
@@ -40,8 +42,7 @@ impl RegistryClient {
     pub fn digest(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
         match self.0.first_answer(reference, |place| self.digest_at(place)) {
             Ok(digest) => Ok(Some(digest)),
-            Err(RegistryError::NoSuchImage { .. }) => Ok(None),
-            Err(RegistryError::NoPlace { source, .. }) if matches!(*source, RegistryError::NoSuchImage { .. }) => Ok(None),
+            Err(error) if error.is_no_such_image() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -105,12 +106,12 @@ impl RegistryClient {
     }
 
     /// Copies the bytes of a layer, wherever they come from, and checks them.
-    pub fn fetch(&self, layer: &Layer, output: &mut dyn io::Write) -> Result<(), BlobError> {
+    pub fn fetch(&self, layer: &Layer, output: &mut dyn io::Write) -> Result<Verified, BlobError> {
         let (digest, progress) = (layer.descriptor.digest, &self.0.progress);
         progress.blob(&digest, Step::Started(layer.descriptor.size));
-        copy_verified(&layer.blob, &layer.descriptor, output, &mut |bytes| progress.blob(&digest, Step::Moved(bytes)))?;
+        let verified = copy_verified(&layer.blob, &layer.descriptor, output, &mut |bytes| progress.blob(&digest, Step::Moved(bytes)))?;
         progress.blob(&digest, Step::Done);
-        Ok(())
+        Ok(verified)
     }
 
     /// A blob of a repository, opened when somebody needs it.
@@ -190,7 +191,7 @@ impl Client {
     }
 
     /// Starts to read a blob from this byte on; the answer is 206 if the registry did as it was asked.
-    fn blob(&self, reference: &Reference, digest: &Digest, start: u64) -> Result<Response, RegistryError> {
+    pub(super) fn blob(&self, reference: &Reference, digest: &Digest, start: u64) -> Result<Response, RegistryError> {
         self.retrying(|| self.blob_once(reference, digest, start))
     }
 
@@ -274,14 +275,7 @@ struct RegistryBlob {
 impl BlobSource for RegistryBlob {
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let response = self.client.blob(&self.reference, &self.descriptor.digest, 0).map_err(io::Error::other)?;
-        Ok(Box::new(ResumingReader {
-            client: Arc::clone(&self.client),
-            reference: self.reference.clone(),
-            descriptor: self.descriptor.clone(),
-            body: response.into_reader(),
-            position: 0,
-            resumptions: 0,
-        }))
+        Ok(Box::new(ResumingReader::new(&self.client, &self.reference, self.descriptor.clone(), response)))
     }
 
     fn location(&self) -> String {
@@ -294,7 +288,7 @@ impl BlobSource for RegistryBlob {
 }
 
 /// Continues a download that breaks.
-struct ResumingReader {
+pub(super) struct ResumingReader {
     client: Arc<Client>,
     reference: Reference,
     descriptor: Descriptor,
@@ -304,6 +298,11 @@ struct ResumingReader {
 }
 
 impl ResumingReader {
+    pub(super) fn new(client: &Arc<Client>, reference: &Reference, descriptor: Descriptor, response: Response) -> Self {
+        let (client, reference) = (Arc::clone(client), reference.clone());
+        Self { client, reference, descriptor, body: response.into_reader(), position: 0, resumptions: 0 }
+    }
+
     fn resume(&mut self) -> io::Result<()> {
         self.resumptions += 1;
         let response = self.client.blob(&self.reference, &self.descriptor.digest, self.position).map_err(io::Error::other)?;

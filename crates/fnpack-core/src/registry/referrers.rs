@@ -32,7 +32,7 @@ impl RegistryClient {
         let (mut all, mut asked, mut next) = (Vec::new(), BTreeSet::new(), subjects.to_vec());
         for _ in 0..DEEPEST {
             next.retain(|subject| asked.insert(*subject));
-            let found = parallel::for_each(&next, |subject| self.companions_of(reference, subject))?;
+            let found = parallel::for_each(&next, |_| 0, |subject| self.companions_of(reference, subject))?;
             let found: Vec<Companion> = found.into_iter().flatten().collect();
             next = found.iter().map(|companion| companion.tree.descriptor.digest).collect();
             all.extend(found);

@@ -43,7 +43,7 @@ impl RegistryClient {
                 destination.put_mounted(piece)
             }
         };
-        parallel::for_each(&pieces(image, &config), put)?.into_iter().for_each(|way| pushed.count(way));
+        parallel::for_each(&pieces(image, &config), Piece::size, put)?.into_iter().for_each(|way| pushed.count(way));
         let name = destination.manifest_name(&image.digest());
         destination.put_document(&name, image.manifest().media_type(), image.manifest_bytes())?;
         Ok(pushed)

@@ -83,7 +83,7 @@ fn stocked() -> (Registry, Reference) {
 
 fn fetch(client: &RegistryClient, layer: &Layer) -> Result<Vec<u8>, BlobError> {
     let mut bytes = Vec::new();
-    client.fetch(layer, &mut bytes).map(|()| bytes)
+    client.fetch(layer, &mut bytes).map(|_| bytes)
 }
 
 /// An error with its causes, as users see it, without the registry's port.

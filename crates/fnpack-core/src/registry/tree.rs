@@ -63,7 +63,7 @@ impl Destination<'_> {
         let mut seen = BTreeSet::new();
         let once = tree.blobs.iter().filter(|(descriptor, _)| seen.insert(descriptor.digest));
         let pieces: Vec<Piece<'_>> = once.map(|(descriptor, blob)| Piece { descriptor, blob, origin: blob.repository() }).collect();
-        parallel::for_each(&pieces, |piece| self.put_blob(piece))?.into_iter().for_each(|way| pushed.count(way));
+        parallel::for_each(&pieces, Piece::size, |piece| self.put_blob(piece))?.into_iter().for_each(|way| pushed.count(way));
         let put = || self.put_document(name, &tree.descriptor.media_type, &tree.bytes);
         match self.put_over(&pieces, put, pushed) {
             Err(RegistryError::BlobsUnknown { .. }) if tree.is_index() => {

@@ -132,7 +132,7 @@ impl Destination<'_> {
     fn open(&self, descriptor: &Descriptor, blob: &Blob, offset: u64) -> io::Result<Box<dyn Read + Send>> {
         let progress = Arc::clone(&self.client.progress);
         progress.blob(&descriptor.digest, Step::Started(descriptor.size));
-        let reader = VerifiedReader::new(blob.open()?, descriptor, blob.location());
+        let reader = VerifiedReader::open(blob, descriptor)?;
         let mut counted = Counted { reader, progress, digest: descriptor.digest };
         io::copy(&mut counted.by_ref().take(offset), &mut io::sink())?;
         Ok(Box::new(counted))

@@ -24,7 +24,7 @@ const LONGEST_LIBRARY: u64 = 16 << 20;
 const MOST_SYMLINKS: usize = 40;
 
 /// What container engines take where the image sets no `PATH`.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Where libraries lie, in distributions with and without folders by architecture.
 const LIBRARY_FOLDERS: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
 

@@ -6,6 +6,7 @@
 
 mod files;
 mod misfit;
+mod places;
 mod version;
 
 use std::collections::BTreeSet;
@@ -92,6 +93,11 @@ impl RunnerFacts {
     /// count as not there.
     pub fn read(root: &Root, image: &Image) -> Self {
         files::read(root, image)
+    }
+
+    /// Whether an entry of a layer may change what is known of the image below, whose search path this is.
+    pub fn are_told_by(name: &str, is_folder: bool, search_path: Option<&str>) -> bool {
+        places::is_told_by(name, is_folder, search_path.unwrap_or(files::DEFAULT_PATH))
     }
 
     /// What is known here, and where it is not, what `other` knows.

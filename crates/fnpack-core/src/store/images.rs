@@ -48,6 +48,17 @@ impl Store {
         Ok(digest)
     }
 
+    /// The layers of an image that are not here: those that are recorded only, of an image put with [`PutOptions::sparse`].
+    pub fn absent_layers<'i>(&self, image: &'i Image) -> Result<Vec<&'i Layer>> {
+        let mut absent = Vec::new();
+        for layer in image.layers() {
+            if !self.inner.has_blob(&layer.descriptor.digest)? {
+                absent.push(layer);
+            }
+        }
+        Ok(absent)
+    }
+
     /// What a name or digest stands for, whole: an image, or an index with all that it names. `None` if it is not here.
     pub fn tree(&self, reference: &Reference) -> Result<Option<ManifestTree>> {
         match self.record_of(reference)? {

@@ -6,6 +6,7 @@ use fnpack_core::layers::decompress::decompress;
 use fnpack_core::lifecycle::analyze::{Analyzed, AnalyzedRunImage};
 use fnpack_core::lifecycle::exit::ExitCode;
 use fnpack_core::lifecycle::label::RunImageNames;
+use fnpack_core::lifecycle::restore::{UnpackError, unpack};
 use fnpack_core::reference::Reference;
 use fnpack_core::registry::RegistryError;
 
@@ -16,7 +17,6 @@ use crate::failure::{Failure, OrFail, Step, with_causes};
 use crate::images::{Found, Images};
 use crate::session::{Names, Session};
 use crate::site::place;
-use crate::unpack::{UnpackError, unpack};
 
 const STEP: Step = Step { code: ExitCode::Analyze, action: "analyze" };
 
@@ -64,7 +64,7 @@ pub(super) fn analyze(session: &Session<'_>, images: &Images, names: &Names) -> 
     let previous = images.find(&names.previous).map_err(unreachable(&names.previous, "read"))?;
     let chosen = run_images::choose(&session.arguments, images, names.first().registry())
         .or_fail(Step { code: ExitCode::Analyze, action: "find the run image" })?;
-    for name in &names.all {
+    for name in names.all.iter().chain(&names.cache) {
         images.check_write(name).map_err(unreachable(name, "read/write"))?;
     }
     match &previous {
@@ -91,8 +91,8 @@ pub(super) fn restore_sbom(session: &Session<'_>, analysis: &Analysis) -> Result
     let Some(layer) = previous.image.layers().iter().find(|layer| layer.diff_id.to_string() == record.sha) else { return Ok(()) };
     let layers = place(&session.arguments.path(Flag::Layers)).or_fail(Step { code: ExitCode::Analyze, action: "restore the SBOM" })?;
     let restore = || -> Result<(), SbomError> {
-        let blob = VerifiedReader::new(layer.blob.open()?, &layer.descriptor, layer.blob.location());
-        unpack(decompress(blob)?, &layers, "sbom/launch".as_ref(), &session.identity)?;
+        let blob = VerifiedReader::open(&layer.blob, &layer.descriptor)?;
+        unpack(decompress(blob)?, &layers, "sbom/launch".as_ref(), session.identity.heir())?;
         Ok(())
     };
     match restore() {

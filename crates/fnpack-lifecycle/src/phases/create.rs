@@ -6,6 +6,7 @@ use super::export::{Additions, Target};
 use super::restore::Extent;
 use super::{analyze, build, detect, export, restore};
 use crate::arguments::Flag;
+use crate::cache::Cache;
 use crate::failure::{Failure, OrFail, Step};
 use crate::session::{Names, Session};
 use crate::site::{Site, run_target};
@@ -36,7 +37,7 @@ pub(super) fn create(session: &Session<'_>) -> Result<(), Failure> {
     let detected = detect::detect(session, &context)?;
 
     session.log.phase("RESTORING");
-    let cache = restore::open_cache(session, ExitCode::Restore)?;
+    let cache = Cache::open(session, ExitCode::Restore)?;
     let extent = if skip_restore { Extent::Stores } else { Extent::Everything };
     let known = (&detected.group, &analysis.analyzed.metadata);
     restore::restore(session, &context.places.layers, known, cache.as_ref(), extent)?;

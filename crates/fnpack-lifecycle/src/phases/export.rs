@@ -5,25 +5,26 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use fnpack_core::digest::Digest;
+use fnpack_core::image::Image;
 use fnpack_core::layers::{Compression, Entry, EntryKind};
 use fnpack_core::lifecycle::analyze::Analyzed;
 use fnpack_core::lifecycle::build::read_built;
 use fnpack_core::lifecycle::built::Built;
-use fnpack_core::lifecycle::cache_volume::CacheVolume;
 use fnpack_core::lifecycle::context::Place;
 use fnpack_core::lifecycle::exit::ExitCode;
 use fnpack_core::lifecycle::export::{
-    self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, Report, RunImage, SbomFile, Sboms, save_cache,
+    self, Blobs, ExportInput, Exported, Folder, Launcher, LayerOrigin, Report, RunImage, SbomFile, Sboms,
 };
 use fnpack_core::lifecycle::files::{group, project_metadata};
 use fnpack_core::reference::Reference;
 use fnpack_core::root::{Root, RootError};
 
 use super::analyze::Analysis;
-use super::restore::{check_apis, open_cache};
+use super::restore::check_apis;
 use super::run_images;
 use crate::arguments::{Arguments, Environment, Flag};
 use crate::blobs::FileBlobs;
+use crate::cache::Cache;
 use crate::documents;
 use crate::failure::{Failure, OrFail, Step, with_causes};
 use crate::images::{Found, Images};
@@ -51,7 +52,7 @@ pub(super) struct Additions {
 pub(super) struct Target<'a> {
     pub(super) images: &'a Images,
     pub(super) names: &'a Names,
-    pub(super) cache: Option<&'a CacheVolume>,
+    pub(super) cache: Option<&'a Cache>,
     /// For layers on their way.
     pub(super) blobs: &'a Path,
 }
@@ -67,7 +68,7 @@ pub(super) fn alone(session: &Session<'_>) -> Result<(), Failure> {
     let built = read_built(&layers, &group).or_fail(STEP)?;
     let analyzed = documents::read(&arguments.path(Flag::Analyzed), Analyzed::parse).or_fail(STEP)?;
     let analysis = resume(session, &images, analyzed)?;
-    let cache = open_cache(session, ExitCode::Export)?;
+    let cache = Cache::open(session, ExitCode::Export)?;
     let site = Site::new().or_fail(STEP)?;
     let target = Target { images: &images, names: &names, cache: cache.as_ref(), blobs: &site.blobs() };
     export(session, (&layers, &built, &analysis), &Additions::read(session)?, &target)
@@ -133,19 +134,19 @@ pub(super) fn export(
     let report = Report::of(&exported.image, target.names.all.iter().map(ToString::to_string).collect());
     let path = session.arguments.path(Flag::Report);
     documents::write(&path, &report.encode(), &session.identity).or_fail(STEP)?;
-    keep_cache(session, &input, target.cache);
+    keep_cache(session, &input, (target, &blobs), &exported.image);
     Ok(())
 }
 
 /// The image is there already: a cache that cannot be written makes the next build slower, no more.
-fn keep_cache(session: &Session<'_>, input: &ExportInput<'_>, cache: Option<&CacheVolume>) {
-    let Some(cache) = cache else { return };
+fn keep_cache(session: &Session<'_>, input: &ExportInput<'_>, (target, blobs): (&Target<'_>, &FileBlobs), function: &Image) {
+    let Some(cache) = target.cache else { return };
     let before = cache.metadata();
     let known = |buildpack: &str, layer: &str, sha: &str| {
         let layers = before.buildpacks.iter().filter(|record| record.id == buildpack).map(|record| &record.layers);
         layers.filter_map(|layers| layers.get(layer)).any(|record| record.sha == sha)
     };
-    match save_cache(input, cache) {
+    match cache.keep(input, (target.images, blobs), function) {
         Ok(kept) => {
             for (buildpack, (name, layer)) in
                 kept.buildpacks.iter().flat_map(|record| record.layers.iter().map(move |layer| (record, layer)))

@@ -120,9 +120,6 @@ fn refuse_what_is_not_there(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.is_on(Flag::Layout) {
         return Err(Failure::unsupported("`-layout` is not supported: this lifecycle works with registries"));
     }
-    if arguments.given(Flag::CacheImage).is_some() {
-        return Err(Failure::unsupported("`-cache-image` is not supported: use `-cache-dir`"));
-    }
     Ok(())
 }
 

@@ -25,7 +25,7 @@ pub(super) fn rebase(session: &Session<'_>) -> Result<(), Failure> {
     let chosen = choose(session, &images, &metadata, names.first().registry()).or_fail(STEP)?;
     let name = chosen.name.parse::<Reference>().or_fail(STEP)?;
     let base = NewBase { image: &chosen.found.image, reference: &name, facts: None };
-    let rebased = rebase_image(&names.previous, &before.image, base, session.arguments.is_on(Flag::Force)).map_err(refused)?;
+    let rebased = rebase_image(&names.previous.familiar(), &before.image, base, session.arguments.is_on(Flag::Force)).map_err(refused)?;
     for objection in &rebased.overridden {
         session.log.warn(&objection.to_string());
     }

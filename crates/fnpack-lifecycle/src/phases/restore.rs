@@ -4,21 +4,20 @@ use std::path::Path;
 
 use fnpack_core::lifecycle::analyze::Analyzed;
 use fnpack_core::lifecycle::buildpacks::escaped;
-use fnpack_core::lifecycle::cache_volume::{CacheVolume, CacheVolumeError};
 use fnpack_core::lifecycle::context::Place;
 use fnpack_core::lifecycle::exit::ExitCode;
 use fnpack_core::lifecycle::files::group::{self, Group};
 use fnpack_core::lifecycle::label::LifecycleMetadata;
-use fnpack_core::lifecycle::restore::{self, CacheMetadata, Origin, RestoreError, Restored, RestoredLayer};
+use fnpack_core::lifecycle::restore::{self, CacheMetadata, Origin, RestoreError, Restored};
 use fnpack_core::root::RootError;
 
 use super::detect::no_arguments;
 use crate::arguments::Flag;
+use crate::cache::Cache;
 use crate::documents;
 use crate::failure::{Failure, OrFail, Step, with_causes};
 use crate::session::Session;
 use crate::site::place;
-use crate::unpack::{UnpackError, unpack};
 
 const STEP: Step = Step { code: ExitCode::Restore, action: "restore" };
 
@@ -28,19 +27,6 @@ pub(super) enum Extent {
     Everything,
     /// Nothing but what buildpacks keep in store.toml.
     Stores,
-}
-
-/// Why a cached layer did not come back.
-#[derive(Debug, thiserror::Error)]
-enum CachedLayerError {
-    #[error("its recorded name is no diff ID")]
-    Name,
-    #[error("the cache does not have it whole")]
-    Damaged,
-    #[error(transparent)]
-    Volume(#[from] CacheVolumeError),
-    #[error(transparent)]
-    Unpack(#[from] UnpackError),
 }
 
 /// Why nothing can be restored.
@@ -64,7 +50,7 @@ pub(super) fn alone(session: &Session<'_>) -> Result<(), Failure> {
     }
     session.identity.prepare(&arguments.path(Flag::Layers)).or_fail(STEP)?;
     let layers = place(&arguments.path(Flag::Layers)).or_fail(STEP)?;
-    let cache = open_cache(session, ExitCode::Restore)?;
+    let cache = Cache::open(session, ExitCode::Restore)?;
     if cache.is_none() {
         session.log.warn("No cached data will be used, no cache specified.");
     }
@@ -83,23 +69,15 @@ pub(super) fn check_apis(group: &Group) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The cache that the platform names.
-pub(super) fn open_cache(session: &Session<'_>, code: ExitCode) -> Result<Option<CacheVolume>, Failure> {
-    let Some(path) = session.arguments.given_path(Flag::CacheDir) else { return Ok(None) };
-    let step = Step { code, action: "open the cache" };
-    let folder = session.identity.prepare(&path).or_fail(step)?;
-    CacheVolume::open(folder).map(Some).or_fail(step)
-}
-
 /// Puts metadata and contents of layers into the layers folder.
 pub(super) fn restore(
     session: &Session<'_>,
     layers: &Place,
     (group, previous): (&Group, &LifecycleMetadata),
-    cache: Option<&CacheVolume>,
+    cache: Option<&Cache>,
     extent: Extent,
 ) -> Result<(), Failure> {
-    let cached = cache.map(CacheVolume::metadata).unwrap_or_default();
+    let cached = cache.map(Cache::metadata).unwrap_or_default();
     let ids = group.group.iter().map(|member| member.id.as_str());
     let mut restored = restore::decide(ids, previous, &cached, session.arguments.api);
     if extent == Extent::Stores {
@@ -128,7 +106,7 @@ fn bring_contents(
     session: &Session<'_>,
     layers: &Place,
     restored: &mut [Restored],
-    cache: &CacheVolume,
+    cache: &Cache,
     cached: &CacheMetadata,
 ) -> Result<(), RestoreFailure> {
     for buildpack in restored {
@@ -143,7 +121,7 @@ fn bring_contents(
                 buildpack.layers.push(layer);
                 continue;
             };
-            match bring(session, layers, (&folder, &layer), sha, cache) {
+            match cache.restore(session, sha, layers, &Path::new(&folder).join(&layer.name)) {
                 Ok(()) => {
                     session.log.info(&format!("Restoring data for \"{id}:{}\" from cache", layer.name));
                     buildpack.layers.push(layer);
@@ -159,26 +137,12 @@ fn bring_contents(
     Ok(())
 }
 
-fn bring(
-    session: &Session<'_>,
-    layers: &Place,
-    (folder, layer): (&str, &RestoredLayer),
-    sha: &str,
-    cache: &CacheVolume,
-) -> Result<(), CachedLayerError> {
-    let diff_id = sha.parse().map_err(|_| CachedLayerError::Name)?;
-    let archive = cache.layer(&diff_id)?.ok_or(CachedLayerError::Damaged)?;
-    Ok(unpack(archive, layers, &Path::new(folder).join(&layer.name), &session.identity)?)
-}
-
 /// The bills of materials of cached layers; a build goes on without them.
-fn bring_sbom(session: &Session<'_>, layers: &Place, cache: &CacheVolume, cached: &CacheMetadata) {
-    let Ok(diff_id) = cached.sbom.sha.parse() else { return };
-    let bring = || -> Result<(), CachedLayerError> {
-        let archive = cache.layer(&diff_id)?.ok_or(CachedLayerError::Damaged)?;
-        Ok(unpack(archive, layers, Path::new("sbom/cache"), &session.identity)?)
-    };
-    if let Err(error) = bring() {
+fn bring_sbom(session: &Session<'_>, layers: &Place, cache: &Cache, cached: &CacheMetadata) {
+    if cached.sbom.sha.is_empty() {
+        return;
+    }
+    if let Err(error) = cache.restore(session, &cached.sbom.sha, layers, Path::new("sbom/cache")) {
         session.log.warn(&format!("the SBOM of the cache is not restored: {}", with_causes(&error)));
     }
 }

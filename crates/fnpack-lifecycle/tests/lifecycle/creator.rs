@@ -147,6 +147,31 @@ fn creator_goes_on_without_a_damaged_cache() {
 }
 
 #[test]
+fn creator_takes_its_cache_from_a_registry() {
+    let container = Container::with_buildpacks("0.15");
+    let name = container.name("cache");
+    let first = container.create(&["-cache-image", &name]).success();
+    assert!(first.contains("Adding cache layer 'test/api7:kept'") && !first.contains(" hit:"), "{first}");
+    let digest = container.image("function").digest();
+    let cache = container.image("cache");
+    assert!(cache.label("io.buildpacks.lifecycle.cache.metadata").is_some_and(|label| label.contains("test/api12")));
+
+    container.forget_layers();
+    let second = container.create(&["-cache-image", &name]).success();
+    for minor in 7..=12 {
+        assert!(second.lines().any(|said| said == format!("cache {minor} hit: kept {minor}")), "{second}");
+    }
+    assert!(second.contains("Reusing cache layer 'test/api7:kept'") && !second.contains("Adding"), "{second}");
+    assert_eq!((container.image("function").digest(), container.image("cache").digest()), (digest, cache.digest()));
+
+    // Another image of the name stays as it is.
+    container.forget_layers();
+    let third = container.create(&["-cache-image", &container.name("run")]).success();
+    assert!(third.contains("is no cache image and stays as it is"), "{third}");
+    assert!(container.image("run").label("io.buildpacks.lifecycle.cache.metadata").is_none());
+}
+
+#[test]
 fn creator_logs_in_by_header_and_by_docker_config() {
     let basic = base64::engine::general_purpose::STANDARD.encode("user:pass");
     for access in [Access::Basic("user".to_owned(), "pass".to_owned()), Access::bearer("user", "pass")] {

@@ -58,7 +58,7 @@ fn wrong_arguments_are_named() {
         (&["-daemon", "a"], &[], "failed to start: `-daemon` is not supported: this lifecycle works with registries and needs no daemon"),
         (&["a"], &[("CNB_USE_DAEMON", "true")], "failed to start: `-daemon` is not supported"),
         (&["a"], &[("CNB_USE_LAYOUT", "1")], "failed to start: `-layout` is not supported"),
-        (&["-cache-image", "x", "a"], &[], "failed to start: `-cache-image` is not supported: use `-cache-dir`"),
+        (&["-cache-image", "-", "a"], &[], "failed to parse arguments: invalid image reference `-`"),
         (&["-log-level", "loud", "a"], &[], "failed to set log level: `loud` is no log level"),
         (&["a"], &[("CNB_LOG_LEVEL", "loud")], "failed to set log level: `loud` is no log level"),
         (&["a@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"], &[], "failed to parse arguments: `a@sha256:2cf2"),

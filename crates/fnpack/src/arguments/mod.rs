@@ -162,6 +162,9 @@ pub(crate) struct BuildArguments {
     /// lacks of it. The image stays in the store if that fails
     #[arg(long)]
     pub(crate) load: bool,
+    /// Image in a registry with what builds cached: brought here where this machine has no cache of NAME, sent after the build
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cache_image: Option<Reference>,
     /// Process type that the image starts
     #[arg(short = 'D', long, value_name = "TYPE")]
     pub(crate) default_process: Option<String>,
@@ -229,9 +232,10 @@ impl From<NetworkKind> for Network {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct RebaseArguments {
-    /// Function image
+    /// Function image: a name in the store, with `--publish` in its registry; or `docker://NAME`, `oci:DIR[:REF]`,
+    /// `oci-archive:FILE[:REF]` or `docker-archive:FILE[:REF]`, whose result needs a `-t`
     #[arg(value_name = "NAME")]
-    pub(crate) name: Reference,
+    pub(crate) name: Address,
     /// The new runner [default: the one it was built on, as it is now]
     #[arg(long, value_name = "IMAGE")]
     pub(crate) run_image: Option<Address>,
@@ -244,9 +248,9 @@ pub(crate) struct RebaseArguments {
     /// Image to put on the runner, in place of the one that NAME has now
     #[arg(long, value_name = "NAME")]
     pub(crate) previous_image: Option<Reference>,
-    /// Name for the result instead of NAME
+    /// Name for the result instead of NAME, or another place of the same forms
     #[arg(short, long = "tag", value_name = "NAME")]
-    pub(crate) tags: Vec<Reference>,
+    pub(crate) tags: Vec<Address>,
     /// Rebase although facts speak against it
     #[arg(long)]
     pub(crate) force: bool,
@@ -300,9 +304,10 @@ pub(crate) enum BuilderCommand {
         after_help = "Examples:\n  fnpack builder inspect fnpack/golang-builder\n  fnpack builder inspect -o json fnpack/golang-builder"
     )]
     Inspect {
-        /// Builder in the store
+        /// Builder: a name, looked up in the store and then in its registry, `docker://NAME`, `oci:DIR[:REF]`,
+        /// `oci-archive:FILE[:REF]` or `docker-archive:FILE[:REF]`
         #[arg(value_name = "NAME")]
-        name: Reference,
+        name: Address,
         /// Form of the answer
         #[arg(short, long, value_name = "FORM", default_value = "table")]
         output: OutputForm,
@@ -356,6 +361,7 @@ Examples:
   fnpack build my-function target/orders.jar                # a ready artifact: nothing is started
   fnpack build my-function --load                           # into docker or podman, too
   fnpack build my-function -B fnpack/golang-builder --run-image stack/go-runner:next
+  fnpack build ghcr.io/acme/my-function:1 --publish --cache-image ghcr.io/acme/my-function:cache
   fnpack build my-function -b from=builder -b ./my-buildpack # a buildpack of your own after the builder's
   fnpack build my-function -e BP_GO_TARGETS=./cmd/orders    # one of several main packages
   fnpack build my-function --volume ./proxy:/goproxy -e GOPROXY=file:///goproxy";
@@ -365,7 +371,8 @@ Examples:
   fnpack rebase my-function --run-image stack/go-runner:next
   fnpack rebase my-function                                  # the same runner, as it is in the store now
   fnpack rebase my-function --run-image stack/go-runner:next -t my-function:next
-  fnpack rebase ghcr.io/acme/my-function:1 --run-image ghcr.io/acme/go-runner:next --publish";
+  fnpack rebase ghcr.io/acme/my-function:1 --run-image ghcr.io/acme/go-runner:next --publish
+  fnpack rebase oci:layout:1 --run-image stack/go-runner:next -t oci:layout:2";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:

@@ -3,8 +3,8 @@
 use fnpack_core::package::{Artifact, ArtifactOptions};
 use fnpack_core::pipeline::{self, ArtifactImage, EmbeddedLauncher, Made};
 
-use super::Session;
 use super::default_builder;
+use super::{Session, destination};
 use crate::arguments::BuildArguments;
 use crate::embedded::{self, LAUNCHER};
 use crate::error::{Class, CommandError};
@@ -38,6 +38,7 @@ pub(super) fn build(arguments: &BuildArguments, created: Option<i64>, session: &
         app_dir: arguments.workspace.clone(),
         target,
         created,
+        destination: destination(arguments.publish),
         launcher: EmbeddedLauncher { program: LAUNCHER, version: env!("CARGO_PKG_VERSION"), target: embedded::target() },
     };
     Ok(pipeline::build_artifact(&session.bench, &image)?)
@@ -61,6 +62,7 @@ fn refuse_source_arguments(arguments: &BuildArguments) -> Result<(), CommandErro
         ("--env-file", !from.env_files.is_empty()),
         ("--volume", !from.volumes.is_empty()),
         ("--default-process", arguments.default_process.is_some()),
+        ("--cache-image", arguments.cache_image.is_some()),
     ];
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),

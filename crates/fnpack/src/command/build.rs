@@ -1,10 +1,11 @@
 //! `fnpack build`: function source to a function image.
 
-use fnpack_core::pipeline::{self, BuildOptions, Made};
+use fnpack_core::image::Image;
+use fnpack_core::pipeline::{self, BuildOptions, Made, with_causes};
 use fnpack_core::reference::Reference;
 use serde::Serialize;
 
-use super::Session;
+use super::{Session, destination};
 use super::{artifact, source};
 use crate::arguments::BuildArguments;
 use crate::error::{Class, CommandError};
@@ -26,13 +27,28 @@ pub(super) fn run(arguments: &BuildArguments, session: &Session<'_>) -> Result<(
             previous_image: arguments.previous_image.clone(),
             app_dir: arguments.workspace.clone(),
             created,
+            destination: destination(arguments.publish),
+            cache_image: arguments.cache_image.clone(),
             ..options
         };
         pipeline::build(&session.bench, &options)?
     };
     session.ui.progress_done();
     session.deliver(&made.image, &names, arguments.publish, arguments.load)?;
+    if let (Some(name), Some(cache)) = (&arguments.cache_image, &made.cache_image) {
+        keep_cache(cache, name, &made.image, arguments, session);
+    }
     report(&made, arguments, session)
+}
+
+/// The image is there: a cache that cannot be sent makes the next build slower, no more.
+fn keep_cache(cache: &Image, name: &Reference, function: &Image, arguments: &BuildArguments, session: &Session<'_>) {
+    session.ui.step(&format!("keeping what was cached in {}", name.familiar()));
+    let sent = arguments.publish.then_some((function, &arguments.name));
+    match session.bench.publish_cache(cache, name, sent) {
+        Ok(pushed) => session.pushed(&pushed),
+        Err(error) => session.ui.warning(&format!("the cache image `{}` is not kept: {}", name.familiar(), with_causes(&error))),
+    }
 }
 
 fn report(made: &Made, arguments: &BuildArguments, session: &Session<'_>) -> Result<(), CommandError> {

@@ -7,12 +7,12 @@ use fnpack_core::builder::labels::{ApiVersions, LifecycleApis};
 use fnpack_core::builder::{BuilderDescription, BuilderToml, InspectedGroup, Inspection, LifecycleBundle, LifecycleFile};
 use fnpack_core::lifecycle::api::{BuildpackApi, PlatformApi};
 use fnpack_core::lifecycle::files::descriptor::{self, LifecycleToml};
-use fnpack_core::pipeline::{self, BuilderParts};
+use fnpack_core::pipeline::{self, Address, BuilderParts};
 use fnpack_core::reference::Reference;
 use fnpack_core::target::Target;
 
-use super::Session;
 use super::table::Table;
+use super::{Session, destination};
 use crate::arguments::OutputForm;
 use crate::embedded;
 use crate::error::CommandError;
@@ -38,6 +38,7 @@ pub(super) fn create(
         modules: None,
         lifecycle: &lifecycle(),
         version: env!("CARGO_PKG_VERSION"),
+        destination: destination(publish),
     };
     let image = pipeline::create_builder(&session.bench, parts, name, &target)?;
     session.deliver(&image, std::slice::from_ref(name), publish, load)?;
@@ -70,9 +71,9 @@ fn apis() -> LifecycleApis {
 }
 
 /// Shows a builder.
-pub(super) fn inspect(name: &Reference, output: OutputForm, session: &Session<'_>) -> Result<(), CommandError> {
-    let image = session.stored(name)?;
-    let inspection = Inspection::of(&BuilderDescription::of(&image, &name.familiar())?);
+pub(super) fn inspect(name: &Address, output: OutputForm, session: &Session<'_>) -> Result<(), CommandError> {
+    let image = session.bench.look_at(name, &session.bench.target)?;
+    let inspection = Inspection::of(&BuilderDescription::of(&image, &name.to_string())?);
     match output {
         OutputForm::Json => session.json(&inspection),
         OutputForm::Table => session.ui.document(&describe(name, &inspection)),
@@ -96,9 +97,9 @@ pub(super) fn list(output: OutputForm, session: &Session<'_>) -> Result<(), Comm
     Ok(())
 }
 
-fn describe(name: &Reference, builder: &Inspection) -> String {
+fn describe(name: &Address, builder: &Inspection) -> String {
     let mut table = Table::default();
-    table.pair("name", &name.familiar());
+    table.pair("name", &name.to_string());
     table.pair_if("description", Some(builder.description.as_str()).filter(|text| !text.is_empty()));
     table.pair("created by", &format!("{} {}", builder.created_by.name, builder.created_by.version));
     table.pair("target", &builder.target);

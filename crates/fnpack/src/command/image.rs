@@ -10,9 +10,9 @@ use fnpack_core::pipeline::{self, Address, Selection};
 use fnpack_core::reference::Reference;
 use serde::Serialize;
 
-use super::Session;
 use super::table::{Table, bytes};
 use super::variables::variable;
+use super::{Session, destination};
 use crate::arguments::{
     ArchiveFormat, ImageBuildArguments, ImageCommand, ImportArguments, LoadArguments, OutputForm, PlatformsArguments, SaveArguments,
 };
@@ -56,7 +56,7 @@ fn build(arguments: &ImageBuildArguments, session: &Session<'_>) -> Result<(), C
         network: arguments.network.into(),
         created: CONSTANT_TIME.to_owned(),
     };
-    let image = pipeline::build_dockerfile(&session.bench, &plan, &arguments.tags)?;
+    let image = pipeline::build_dockerfile(&session.bench, &plan, &arguments.tags, destination(arguments.publish))?;
     session.ui.progress_done();
     session.deliver(&image, &arguments.tags, arguments.publish, arguments.load)?;
     for tag in &arguments.tags {

@@ -27,7 +27,7 @@ mod variables;
 
 use std::process::ExitCode;
 
-use fnpack_core::pipeline::PullPolicy;
+use fnpack_core::pipeline::{Destination, PullPolicy};
 
 use crate::arguments::{Arguments, BuilderCommand, Command, ImageCommand, StoreCommand};
 use crate::error::CommandError;
@@ -59,6 +59,11 @@ pub(crate) fn run(arguments: Arguments, ui: &Ui) -> Result<ExitCode, CommandErro
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where a command wants what it makes.
+fn destination(publish: bool) -> Destination {
+    if publish { Destination::Registry } else { Destination::Store }
 }
 
 /// When registries are asked for images that the store has.

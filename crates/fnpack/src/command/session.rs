@@ -59,8 +59,9 @@ impl<'a> Session<'a> {
         let transfers = Arc::new(Transfers::new(ui.clone()));
         let of_registry = settings.clone();
         let registry = (!global.offline).then(|| Registry::new(move || registries::connect(&of_registry, transfers.clone())));
+        let fetcher = registry.clone().filter(|_| pull_policy != PullPolicy::Never);
         let bench = Workbench {
-            store,
+            store: fetcher.map_or_else(|| store.clone(), |fetcher| store.with_fetcher(Arc::new(fetcher))),
             registry,
             engine: EngineAccess::new(settings.engine.clone()),
             pull_policy,
@@ -88,7 +89,8 @@ impl<'a> Session<'a> {
 
     /// Sends an image of the store to its registries. If one of them does not take it, nothing is lost.
     fn publish(&self, image: &Image, names: &[&Reference]) -> Result<(), CommandError> {
-        let kept = |error| CommandError::from(error).details(["the image is in the store: `fnpack image push` sends it later".to_owned()]);
+        let again = names.iter().map(|name| format!("fnpack image push {}", name.familiar())).collect::<Vec<_>>().join(" && ");
+        let kept = |error| CommandError::from(error).details([format!("the image is in the store: `{again}` sends it later")]);
         for pushed in self.bench.publish(image, names).map_err(kept)? {
             self.pushed(&pushed);
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fnpack_core::pipeline::{BuildOptions, BuilderChoice};
+use fnpack_core::pipeline::{BuildOptions, BuilderChoice, Destination};
 use fnpack_core::reference::Reference;
 use fnpack_core::source::Source;
 use fnpack_core::store::Scratch;
@@ -68,6 +68,8 @@ pub(super) fn options(
         target,
         created: None,
         clear_cache: arguments.clear_cache,
+        destination: Destination::Store,
+        cache_image: None,
     };
     Ok((options, scratch))
 }

@@ -50,6 +50,7 @@ impl Explain for Problem {
             | Self::UnknownFlag { .. }
             | Self::RepeatedFlag { .. }
             | Self::FlagWithoutValue { .. }
+            | Self::NotASwitch { .. }
             | Self::VariableInFlag { .. }
             | Self::Operands { .. }
             | Self::NotAPair { .. }

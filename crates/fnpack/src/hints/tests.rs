@@ -3,6 +3,7 @@ use std::io;
 use fnpack_core::archive::ArchiveError;
 use fnpack_core::builder::{self, BuilderToml, CheckError, CreateError};
 use fnpack_core::dockerfile::{DockerfileError, parse};
+use fnpack_core::engine::EngineError;
 use fnpack_core::executor::{ExecutorError, ExitStatus};
 use fnpack_core::image::{BlobError, BlobSink};
 use fnpack_core::layers::LayerError;
@@ -48,6 +49,25 @@ fn host() -> String {
 
 fn disk_full() -> StoreError {
     StoreError::DiskFull { path: "/store/blobs".into(), source: io::ErrorKind::StorageFull.into() }
+}
+
+#[test]
+fn engines_have_one_next_step() {
+    let place = || "/run/docker.sock".to_owned();
+    let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+    for (error, code, told_of) in [
+        (EngineError::NoEngine { looked_at: vec!["there is no `/run/docker.sock`".into()] }, 4, "there is no `/run/docker.sock`"),
+        (EngineError::NotConnected { place: place(), source: refused() }, 4, "fnpack image save"),
+        (EngineError::Forbidden { place: place(), source: refused() }, 4, "group `docker`"),
+        (EngineError::Ssh { named_by: "DOCKER_HOST".into(), address: "ssh://a".into() }, 3, "ssh -nNT"),
+        (EngineError::Context { name: "lab".into(), path: "/c".into(), source: refused() }, 3, "docker context ls"),
+        (EngineError::NotAnEngine { place: place(), reason: "no".into() }, 4, "DOCKER_HOST=unix://"),
+        (EngineError::Pipe(refused()), 5, "may open no more files"),
+    ] {
+        let (actual, text) = told(error);
+        assert_eq!(actual, code, "{text}");
+        assert!(text.contains(told_of) && text.contains("\nhint: "), "{text}");
+    }
 }
 
 #[test]

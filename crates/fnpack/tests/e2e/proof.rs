@@ -1,22 +1,25 @@
 //! Functions answer: source to image to the command that Function Mesh gives a container, against a real Pulsar, on each of
 //! our runners, before and after a rebase; and packages registered with a real functions worker.
 
+use serde_json::Value;
+use testkit::registry::Registry;
+
 use super::broker::{self, Answer, Registration};
 use super::environment::{Environment, repository};
 use super::language::{self, GO, JAVA, Language, PYTHON, path};
 
 /// What an example is asked and what it answers.
-struct Talk {
-    inputs: &'static [&'static str],
-    answers: &'static str,
+pub(crate) struct Talk {
+    pub(crate) inputs: &'static [&'static str],
+    pub(crate) answers: &'static str,
 }
 
-const EXCLAMATION: Talk = Talk { inputs: &["one", "two", "drei"], answers: "one!\ntwo!\ndrei!\n" };
-const ORDERS: Talk = Talk {
+pub(crate) const EXCLAMATION: Talk = Talk { inputs: &["one", "two", "drei"], answers: "one!\ntwo!\ndrei!\n" };
+pub(crate) const ORDERS: Talk = Talk {
     inputs: &["4711,\"Coffee, ground\",3,4.25", "4712,Tea,2,2.50"],
     answers: "4711,\"Coffee, ground\",3,4.25,12.75\n4712,Tea,2,2.50,5.00\n",
 };
-const PRODUCTS: Talk = Talk { inputs: &["expreso machine", "electric ketle"], answers: "espresso machine\nelectric kettle\n" };
+pub(crate) const PRODUCTS: Talk = Talk { inputs: &["expreso machine", "electric ketle"], answers: "espresso machine\nelectric kettle\n" };
 
 /// Runs an image as Function Mesh would and compares its answers.
 #[track_caller]
@@ -51,13 +54,40 @@ fn prove(language: &Language, talk: &Talk) -> Option<Environment> {
     language.build(&environment, &image, &language.example(), &[]).success();
     answers(&environment, &image, talk);
 
-    let next = format!("proof/{}-runner:next", language.name);
-    patched(&environment, &format!("stack/{}-runner", language.name), &next);
+    let (runner, next) = (format!("stack/{}-runner", language.name), format!("proof/{}-runner:next", language.name));
+    patched(&environment, &runner, &next);
+    prove_in_registry(&environment, [&image, &runner, &next], talk);
     environment.fnpack(["rebase", &image, "--run-image", &next]).success();
     let patch = environment.fnpack(["run", "--raw", &image, "--entrypoint", "cat", "--", "/etc/patch-level"]).success();
     assert_eq!(patch, "2");
     answers(&environment, &image, talk);
     Some(environment)
+}
+
+/// The documents' line on images of a registry: a function, its runner, and the runner with a new tag. Asked of a machine that
+/// has nothing, it takes few requests, and the function answers there.
+fn prove_in_registry(environment: &Environment, [image, runner, next]: [&str; 3], talk: &Talk) {
+    let registry = Registry::new();
+    registry.take_single_posts();
+    let host = registry.host();
+    let function = format!("{host}/functions/{}:1", image.replace('/', "-"));
+    for (here, there) in [(runner, format!("{host}/stack/runner:1")), (next, format!("{host}/stack/runner:2")), (image, function.clone())] {
+        environment.fnpack(["image", "push", here, &there]).success();
+    }
+    let layers = |repository: &str, tag: &str| -> Vec<String> {
+        let manifest: Value = serde_json::from_slice(&registry.manifest(repository, tag).unwrap()).unwrap();
+        manifest["layers"].as_array().unwrap().iter().map(|layer| layer["digest"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = layers(function.trim_start_matches(&format!("{host}/")).trim_end_matches(":1"), "1");
+    let lacking = layers("stack/runner", "2").iter().filter(|layer| !before.contains(layer)).count();
+
+    registry.forget_requests();
+    let there = Environment::empty();
+    there.fnpack(["rebase", &function, "--run-image", &format!("{host}/stack/runner:2"), "--publish"]).success();
+    assert!(registry.requests().len() <= 6 + lacking, "{lacking} layers: {:#?}", registry.request_lines());
+    let patch = there.fnpack(["run", "--raw", &function, "--entrypoint", "cat", "--", "/etc/patch-level"]).success();
+    assert_eq!(patch, "2");
+    answers(&there, &function, talk);
 }
 
 #[test]
@@ -106,16 +136,21 @@ fn prove_package(language: &Language, file: &str, class: Option<&str>, talk: &Ta
     environment.fnpack(["build", &ready, path(&package), "--run-image", &runner]).success();
     answers(&environment, &ready, talk);
 
-    let recipe = repository().join("examples/dockerfile").join(name).join("Dockerfile");
-    let by_dockerfile = format!("proof/{name}-dockerfile");
-    let argument = format!("RUNNER_IMAGE={runner}");
-    let context = environment.path().join("context");
-    environment.fnpack(["image", "build", "-t", &by_dockerfile, "-f", path(&recipe), "--build-arg", &argument, path(&context)]).success();
+    let image = format!("proof/{name}-dockerfile");
+    environment.fnpack(by_dockerfile(&environment, language, &image)).success();
     // What fnpack labels its own images with; a manifest of Function Mesh says the same.
     let strings = ["--input-type", "java.lang.String", "--output-type", "java.lang.String"];
     let types = if name == "java" { &strings[..] } else { &[] };
     let class: Vec<&str> = class.iter().flat_map(|class| ["--class-name", class]).collect();
-    answers_as(&environment, &by_dockerfile, talk, &[&class, types].concat());
+    answers_as(&environment, &image, talk, &[&class, types].concat());
+}
+
+/// What makes an image of the package in the folder `context` by the language's example Dockerfile.
+pub(crate) fn by_dockerfile(environment: &Environment, language: &Language, image: &str) -> Vec<String> {
+    let recipe = repository().join("examples/dockerfile").join(language.name).join("Dockerfile");
+    let argument = format!("RUNNER_IMAGE=stack/{}-runner", language.name);
+    let context = environment.path().join("context");
+    ["image", "build", "-t", image, "-f", path(&recipe), "--build-arg", &argument, path(&context)].map(str::to_owned).into()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::output::Output;
 use super::scope::is_proxy;
-use super::stage::{Current, StageBuild};
+use super::stage::{Current, Ground, StageBuild};
 use super::writer::modified;
 use crate::dockerfile::error::DockerfileError;
 use crate::dockerfile::host::{HostError, Workspace};
@@ -35,7 +35,7 @@ impl StageBuild<'_> {
             Network::Host => "host",
             Network::None => "none",
         });
-        let delta = self.delta(current, &key.digest(), |workspace| self.run_in(workspace, &program, run, current))?;
+        let delta = self.delta(current, (&key.digest(), Ground::Stage), |workspace| self.run_in(workspace, &program, run, current))?;
         let shown = self.arguments.shown(self.config());
         let count = if shown.is_empty() { None } else { Some(format!("|{}", shown.len())) };
         let words: Vec<String> = ["RUN".to_owned()].into_iter().chain(count).chain(shown).chain(program.arguments).collect();

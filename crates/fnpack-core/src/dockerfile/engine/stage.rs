@@ -1,6 +1,6 @@
 //! One stage, instruction by instruction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use super::draft::Draft;
@@ -32,6 +32,17 @@ pub(super) struct StageBuild<'a> {
     pub(super) arguments: Arguments,
     /// Whether this stage has set a `CMD`. One inherited from the base goes when `ENTRYPOINT` is set.
     command_set: bool,
+    /// Folders that layers of this stage have for sure, whatever is below.
+    pub(super) linked: BTreeSet<String>,
+}
+
+/// What a step changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ground {
+    /// The files of the stage so far.
+    Stage,
+    /// Nothing: its layer is the same on every image.
+    Nothing,
 }
 
 /// An instruction being carried out.
@@ -58,7 +69,7 @@ impl<'a> StageBuild<'a> {
             Source::Stage(_) | Source::Image(_) => {}
         }
         let target = resolved.target.clone();
-        Ok(Self { build, index, name, target, draft, arguments: Arguments::default(), command_set: false })
+        Ok(Self { build, index, name, target, draft, arguments: Arguments::default(), command_set: false, linked: BTreeSet::new() })
     }
 
     pub(super) fn step(&mut self, step: &'a Step) -> Result<(), DockerfileError> {
@@ -78,7 +89,10 @@ impl<'a> StageBuild<'a> {
                 self.cmd(command);
                 Ok(())
             }
-            Instruction::Run(run) => self.run(run, &current),
+            Instruction::Run(run) => {
+                self.linked.clear();
+                self.run(run, &current)
+            }
             Instruction::Copy(copy) => self.copy(copy, &current),
         }
     }
@@ -128,7 +142,7 @@ impl<'a> StageBuild<'a> {
     pub(super) fn delta(
         &self,
         current: &Current<'_>,
-        key: &Digest,
+        (key, ground): (&Digest, Ground),
         work: impl FnOnce(&mut (dyn Workspace + '_)) -> Result<(), DockerfileError>,
     ) -> Result<Delta, DockerfileError> {
         if let Some(delta) = self.recall(current, key) {
@@ -137,7 +151,11 @@ impl<'a> StageBuild<'a> {
         let host = self.build.host;
         let place = || current.place.clone();
         let since = SystemTime::now();
-        let mut workspace = host.open(&self.draft.image()).map_err(|source| DockerfileError::Open { place: place(), source })?;
+        let image = match ground {
+            Ground::Stage => self.draft.image(),
+            Ground::Nothing => Image::empty(&self.target),
+        };
+        let mut workspace = host.open(&image).map_err(|source| DockerfileError::Open { place: place(), source })?;
         work(&mut *workspace)?;
         let delta = workspace.commit(since).map_err(|source| DockerfileError::Commit { place: place(), source })?;
         host.remember(key, &delta);
@@ -249,8 +267,12 @@ impl<'a> StageBuild<'a> {
     /// missing.
     fn workdir(&mut self, folder: &str, current: &Current<'_>) -> Result<(), DockerfileError> {
         let folder = absolute(&self.working_folder(), &self.expand_name(folder, current)?);
-        let key = self.key("WORKDIR").add(&folder).add(&self.config().user).digest();
-        let delta = self.delta(current, &key, |workspace| self.make_folder(workspace, &folder, current))?;
+        let delta = if self.linked.contains(&folder) {
+            Delta::Nothing
+        } else {
+            let key = self.key("WORKDIR").add(&folder).add(&self.config().user).digest();
+            self.delta(current, (&key, Ground::Stage), |workspace| self.make_folder(workspace, &folder, current))?
+        };
         self.apply(delta, format!("WORKDIR {folder}"));
         self.draft.config.config.working_dir = folder;
         Ok(())

@@ -161,6 +161,8 @@ pub struct Copy {
     pub chown: Option<String>,
     /// `--chmod`; may hold variables.
     pub chmod: Option<String>,
+    /// `--link`: the layer depends on nothing below it.
+    pub link: bool,
     /// At least one; may hold variables and wildcards.
     pub sources: Vec<String>,
     /// May hold variables.
@@ -200,6 +202,9 @@ impl Copy {
             if let Some(value) = value {
                 text = format!("{text} --{flag}={value}");
             }
+        }
+        if self.link {
+            text.push_str(" --link");
         }
         format!("{text} {} {destination}", sources.join(" "))
     }

@@ -88,6 +88,12 @@ pub enum Problem {
         /// The flag.
         flag: String,
     },
+    /// A flag that is set or not, with something else.
+    #[error("`--{flag}` is `true` or `false`")]
+    NotASwitch {
+        /// The flag.
+        flag: &'static str,
+    },
     /// A variable where Docker expands none.
     #[error("`--{flag}` cannot hold a variable")]
     VariableInFlag {

@@ -47,12 +47,15 @@ pub(super) fn parse(line: &Line, escape: char, warnings: &mut Vec<String>) -> Re
     Ok(Parsed::Instruction(instruction))
 }
 
+/// The one flag that means something without a value.
+const LINK: &str = "link";
+
 /// The flags that fnpack carries out, and those of the language that it does not have yet.
 fn flags_of(keyword: Keyword) -> (&'static [&'static str], &'static [&'static str]) {
     match keyword {
         Keyword::From => (&["platform"], &[]),
         Keyword::Run => (&[], &["mount", "network", "security", "device"]),
-        Keyword::Copy => (&["from", "chown", "chmod"], &["link", "parents", "exclude"]),
+        Keyword::Copy => (&["from", "chown", "chmod", "link"], &["parents", "exclude"]),
         _ => (&[], &[]),
     }
 }
@@ -69,7 +72,7 @@ impl Operands<'_> {
             if !supported.contains(&name.as_str()) {
                 return Err(Problem::UnknownFlag { keyword, flag });
             }
-            if value.as_deref().is_none_or(str::is_empty) {
+            if value.as_deref().is_none_or(str::is_empty) && !(name == LINK && value.is_none()) {
                 return Err(Problem::FlagWithoutValue { flag });
             }
             if self.flags.iter().take(index).any(|earlier| earlier.name == *name) {
@@ -81,6 +84,17 @@ impl Operands<'_> {
 
     fn flag(&self, name: &str) -> Option<String> {
         self.flags.iter().find(|flag| flag.name == name).and_then(|flag| flag.value.clone())
+    }
+
+    /// A flag that is set by being there, or by a word.
+    fn switch(&self, name: &'static str) -> Result<bool, Problem> {
+        let Some(flag) = self.flags.iter().find(|flag| flag.name == name) else { return Ok(false) };
+        match flag.value.as_deref() {
+            None => Ok(true),
+            Some(word) if word.eq_ignore_ascii_case("true") => Ok(true),
+            Some(word) if word.eq_ignore_ascii_case("false") => Ok(false),
+            Some(_) => Err(Problem::NotASwitch { flag: name }),
+        }
     }
 
     fn wrong(&self, needed: &'static str) -> Problem {
@@ -180,7 +194,8 @@ impl Operands<'_> {
         if from.as_ref().is_some_and(|from| from.contains('$')) {
             return Err(Problem::VariableInFlag { flag: "from" });
         }
-        Ok(Copy { from, chown: self.flag("chown"), chmod: self.flag("chmod"), sources: words, destination })
+        let (link, chown, chmod) = (self.switch(LINK)?, self.flag("chown"), self.flag("chmod"));
+        Ok(Copy { from, chown, chmod, link, sources: words, destination })
     }
 }
 

@@ -35,12 +35,13 @@ fn instruction(instruction: &Instruction) -> String {
         Instruction::Run(Run { command: line, documents }) => {
             format!("RUN {}{}", command(line), documents.iter().map(document).collect::<String>())
         }
-        Instruction::Copy(Copy { from, chown, chmod, sources, destination }) => {
+        Instruction::Copy(Copy { from, chown, chmod, link, sources, destination }) => {
             let flags = [("from", from), ("chown", chown), ("chmod", chmod)].map(|(name, value)| match value {
                 Some(value) => format!("{name}={value} "),
                 None => String::new(),
             });
-            format!("COPY {}{sources:?} -> {destination}", flags.concat())
+            let link = if *link { "link " } else { "" };
+            format!("COPY {}{link}{sources:?} -> {destination}", flags.concat())
         }
         Instruction::Env(list) => pairs("ENV", list),
         Instruction::Label(list) => pairs("LABEL", list),
@@ -116,6 +117,8 @@ fn parse_understands_the_language() {
         ("FROM a\nCOPY [\"b c\", \"d\"]", "FROM a\nCOPY [\"b c\"] -> d"),
         ("FROM a\nCOPY --from=0 --chown=1:2 --chmod=755 b c", "FROM a\nCOPY from=0 chown=1:2 chmod=755 [\"b\"] -> c"),
         ("FROM a\nCOPY --chown=\"x\" [\"b\", \"c\"]", "FROM a\nCOPY chown=x [\"b\"] -> c"),
+        ("FROM a\nCOPY --link --chown=1 b c", "FROM a\nCOPY chown=1 link [\"b\"] -> c"),
+        ("FROM a\nCOPY --link=False b c", "FROM a\nCOPY [\"b\"] -> c"),
         ("FROM a\nCOPY -- --b c", "FROM a\nCOPY [\"--b\"] -> c"),
         // Here-documents.
         ("FROM a\nRUN <<EOF\nb\n# c\n\nd \\\nEOF\nRUN e", "FROM a\nRUN sh(<<EOF) 0<<EOF\"b\\n# c\\n\\nd \\\\\\n\"\nRUN sh(e)"),
@@ -167,7 +170,8 @@ fn parse_names_mistakes() {
         ("FROM a\nRUN --mount=type=cache,target=/x b", "line 2: `RUN --mount` is not supported yet".into()),
         ("FROM a\nRUN --network=none b", "line 2: `RUN --network` is not supported yet".into()),
         ("FROM a\nRUN --security=insecure b", "line 2: `RUN --security` is not supported yet".into()),
-        ("FROM a\nCOPY --link b c", "line 2: `COPY --link` is not supported yet".into()),
+        ("FROM a\nCOPY --link=yes b c", "line 2: `--link` is `true` or `false`".into()),
+        ("FROM a\nCOPY --chown b c", "line 2: `--chown` needs a value: `--chown=…`".into()),
         ("FROM a\nCOPY --parents b c", "line 2: `COPY --parents` is not supported yet".into()),
         ("FROM a\nCOPY --exclude=x b c", "line 2: `COPY --exclude` is not supported yet".into()),
         ("FROM a\nCOPY --chwon=1 b c", "line 2: `COPY` has no flag `--chwon`".into()),

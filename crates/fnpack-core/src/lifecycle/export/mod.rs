@@ -20,7 +20,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-pub use cache::{CacheError, save_cache};
+pub use cache::{CacheError, CacheSink, keep_layers, save_cache};
 pub use report::{Report, ReportedImage};
 pub use sbom::{SbomFile, Sboms};
 

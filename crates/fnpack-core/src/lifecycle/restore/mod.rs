@@ -6,6 +6,7 @@
 //! Answers the CNB platform specification, "restorer", and the buildpack specification, "Layer types".
 
 mod apply;
+mod contents;
 mod sbom;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 pub use apply::{RestoreError, apply};
+pub use contents::{CachedLayerError, UnpackError, unpack};
 pub use sbom::distribute_sboms;
 
 use super::api::PlatformApi;

@@ -147,7 +147,7 @@ fn blob_is_looked_for_where_its_digest_was_not_promised() {
     registry.name_no_digests();
     client().push(&image(&[LAYER]), &name(&registry, "app")).unwrap();
     let path = format!("HEAD /v2/app/blobs/{}", Digest::of(LAYER));
-    assert_eq!(registry.request_lines().iter().filter(|line| **line == path).count(), 2, "before and after");
+    assert_eq!(registry.request_lines().iter().filter(|line| **line == path).count(), 1, "after it was sent");
 
     let registry = Registry::new();
     registry.fault(Fault::status("PUT", "/blobs/uploads/", 201));

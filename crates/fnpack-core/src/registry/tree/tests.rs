@@ -81,7 +81,8 @@ fn index_in_the_same_registry_is_copied_without_bytes() {
     put_index(&registry, "team/app");
     let tree = client().tree(&name(&registry, "team/app:1")).unwrap();
     let pushed = client().push_tree(&tree, &name(&registry, "copy/app:1")).unwrap();
-    assert_eq!((pushed.sent, pushed.mounted), (0, 7));
+    // The layer that two of them share is small, so it is taken over again rather than asked for.
+    assert_eq!((pushed.sent, pushed.mounted), (0, 8));
 }
 
 #[test]

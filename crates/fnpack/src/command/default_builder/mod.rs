@@ -8,7 +8,7 @@ use std::path::Path;
 
 use fnpack_artifact::Language;
 use fnpack_core::builder::{BuilderDescription, BuilderToml, BuildpackToml, Module};
-use fnpack_core::pipeline::{self, BuilderParts};
+use fnpack_core::pipeline::{self, BuilderParts, Destination};
 use fnpack_core::reference::Reference;
 use fnpack_core::root::Root;
 use fnpack_core::source::Source;
@@ -139,6 +139,7 @@ fn make(
         modules: Some(modules),
         lifecycle: &lifecycle(),
         version: env!("CARGO_PKG_VERSION"),
+        destination: Destination::Store,
     };
     let image = pipeline::create_builder(&session.bench, parts, &builder.name.parse()?, target)?;
     session.ui.progress_done();

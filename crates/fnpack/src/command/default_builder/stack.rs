@@ -7,7 +7,7 @@ use fnpack_core::dockerfile::parse::ast::{Argument, Dockerfile};
 use fnpack_core::dockerfile::{Context, Plan, parse};
 use fnpack_core::executor::Network;
 use fnpack_core::image::CONSTANT_TIME;
-use fnpack_core::pipeline;
+use fnpack_core::pipeline::{self, Destination};
 use fnpack_core::reference::{DOCKER_HUB, Reference};
 use fnpack_core::target::Target;
 
@@ -131,7 +131,7 @@ fn build(stack: &EmbeddedStack, file: PathBuf, dockerfile: Dockerfile, target: &
         network: Network::Host,
         created: CONSTANT_TIME.to_owned(),
     };
-    pipeline::build_dockerfile(&session.bench, &plan, &[stack.name.parse()?])?;
+    pipeline::build_dockerfile(&session.bench, &plan, &[stack.name.parse()?], Destination::Store)?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fnpack_core::image::Image;
 use fnpack_core::package::{Artifact, ArtifactOptions};
-use fnpack_core::pipeline::{self, Address, ArtifactImage, EmbeddedLauncher};
+use fnpack_core::pipeline::{self, Address, ArtifactImage, Destination, EmbeddedLauncher};
 use fnpack_core::reference::Reference;
 use fnpack_core::store::Store;
 
@@ -73,6 +73,7 @@ impl Subject {
                 app_dir: WORKSPACE.into(),
                 target: bench.target.clone(),
                 created: None,
+                destination: Destination::Store,
                 launcher: EmbeddedLauncher { program: LAUNCHER, version: env!("CARGO_PKG_VERSION"), target: embedded::target() },
             },
         )?;

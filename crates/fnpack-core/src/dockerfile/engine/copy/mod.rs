@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FileType;
 
 use super::key::{Key, name_of_files};
-use super::stage::{Current, StageBuild, absolute};
+use super::stage::{Current, Ground, StageBuild, absolute};
 use super::stages::{Source, copy_source};
 use super::writer::{WriteError, Writer};
 use crate::accounts::{Owner, owner};
@@ -101,6 +101,7 @@ struct Request {
     folder: bool,
     chown: Option<String>,
     mode: Option<u32>,
+    ground: Ground,
 }
 
 impl StageBuild<'_> {
@@ -115,8 +116,20 @@ impl StageBuild<'_> {
             }
             Some(source) => self.copy_from(&request, copy, &source, current)?,
         };
+        self.note_folders(&request);
         self.apply(delta, created_by);
         Ok(())
+    }
+
+    /// Keeps count of the folders that layers of this stage have, whatever is below.
+    fn note_folders(&mut self, request: &Request) {
+        match request.ground {
+            Ground::Stage => self.linked.clear(),
+            Ground::Nothing => {
+                self.linked.retain(|folder| request.folder || !Path::new(folder).starts_with(&request.destination));
+                self.linked.extend(request.folders());
+            }
+        }
     }
 
     fn request(&self, copy: &Copy, current: &Current<'_>) -> Result<Request, DockerfileError> {
@@ -132,7 +145,8 @@ impl StageBuild<'_> {
         if sources.len() > 1 && !folder {
             return Err(fail(CopyError::NeedsFolder { count: sources.len(), destination: written }));
         }
-        Ok(Request { sources, destination, folder, chown, mode })
+        let ground = if copy.link { Ground::Nothing } else { Ground::Stage };
+        Ok(Request { sources, destination, folder, chown, mode, ground })
     }
 
     /// Copies from another stage or image. The same images and the same words need no look at the
@@ -159,15 +173,14 @@ impl StageBuild<'_> {
             return Err(fail(CopyError::NeedsFolder { count: matches.len(), destination: request.destination.clone() }));
         }
         let key = self.key_of_contents(request, &matches);
-        self.delta(current, &key, |workspace| {
-            let owner = owner_of(workspace, request, current)?;
+        self.delta(current, (&key, request.ground), |workspace| {
+            let owner = self.owner_of(workspace, request, current)?;
             write(&*workspace, tree.root, &matches, request, owner).map_err(fail)
         })
     }
 
     fn key_of_contents(&self, request: &Request, matches: &[Match]) -> Digest {
-        let mut key = self.key("COPY");
-        add_request(&mut key, request);
+        let mut key = self.key_of_request("COPY", request);
         for Match { name, folder, entries } in matches {
             key.add(name.as_encoded_bytes()).add([u8::from(*folder)]).add(entries.len().to_le_bytes());
             for Entry { below, kind, .. } in entries {
@@ -182,23 +195,50 @@ impl StageBuild<'_> {
         key.digest()
     }
 
+    /// What is below counts only where something of it is looked at.
+    fn key_of_request(&self, kind: &str, request: &Request) -> Key {
+        let mut key = match request.ground {
+            Ground::Stage => self.key(kind),
+            Ground::Nothing => Key::new(&format!("{kind} --link")),
+        };
+        if request.ground == Ground::Nothing && request.chown.as_deref().is_some_and(|owner| !is_numeric(owner)) {
+            key.add(name_of_files(self.draft.chain()));
+        }
+        key.add(&request.destination).add([u8::from(request.folder)]).add(request.chown.as_deref().unwrap_or_default());
+        key
+    }
+
+    /// Names of users are looked up in the stage even if nothing else of it is.
+    fn owner_of(&self, workspace: &dyn Workspace, request: &Request, current: &Current<'_>) -> Result<Owner, DockerfileError> {
+        let Some(name) = &request.chown else { return Ok(Owner::ROOT) };
+        let fail = |source| DockerfileError::User { place: current.place.clone(), name: name.clone(), source };
+        if request.ground == Ground::Stage || is_numeric(name) {
+            return owner(workspace.root(), name).map_err(fail);
+        }
+        let open = |source| DockerfileError::Open { place: current.place.clone(), source };
+        let stage = self.build.host.open(&self.draft.image()).map_err(open)?;
+        owner(stage.root(), name).map_err(fail)
+    }
+
     fn key_of_images(&self, request: &Request, source: &Image) -> Digest {
-        let mut key = self.key("COPY --from");
-        add_request(&mut key, request);
+        let mut key = self.key_of_request("COPY --from", request);
         key.add_all(request.sources.iter());
         key.add(request.mode.map(|mode| mode.to_string()).unwrap_or_default());
         key.add(name_of_files(source.chain_id())).digest()
     }
 }
 
-fn add_request(key: &mut Key, request: &Request) {
-    key.add(&request.destination).add([u8::from(request.folder)]).add(request.chown.as_deref().unwrap_or_default());
+impl Request {
+    /// The folders that the layer has for sure: those above what is copied.
+    fn folders(&self) -> Vec<String> {
+        let lowest = Path::new(&self.destination).ancestors().skip(usize::from(!self.folder));
+        lowest.filter_map(Path::to_str).map(str::to_owned).collect()
+    }
 }
 
-fn owner_of(workspace: &dyn Workspace, request: &Request, current: &Current<'_>) -> Result<Owner, DockerfileError> {
-    let Some(name) = &request.chown else { return Ok(Owner::ROOT) };
-    let fail = |source| DockerfileError::User { place: current.place.clone(), name: name.clone(), source };
-    owner(workspace.root(), name).map_err(fail)
+/// Whether an owner is the same in every image.
+fn is_numeric(owner: &str) -> bool {
+    owner.split(':').all(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn write(workspace: &dyn Workspace, source: &Root, matches: &[Match], request: &Request, owner: Owner) -> Result<(), CopyError> {

@@ -1,3 +1,4 @@
+use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
@@ -195,4 +196,27 @@ fn copy_mistakes_are_named() {
     ] {
         assert_eq!(host.fail(&format!("FROM base\n\n{instruction}"), folder.path()), format!("Dockerfile:3: {expected}"), "{instruction}");
     }
+}
+
+#[test]
+fn linked_copy_looks_at_nothing_below() {
+    let folder = context(&[("a.txt", "A")]);
+    let host = FakeHost::new().with_image("other", |root| root.symlink("usr/lib", "lib").unwrap());
+    let top = |text: &str| {
+        let image = host.build(text, folder.path()).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+        let mut layer = String::new();
+        image.layers().last().unwrap().blob.open().unwrap().read_to_string(&mut layer).unwrap();
+        layer
+    };
+    let own = "COPY --link --chown=7:8 a.txt /lib/sub/a\n";
+    let linked = "/lib/ 755 7:8\n/lib/sub/ 755 7:8\n/lib/sub/a 644 7:8 A\n";
+    assert_eq!((top(&format!("FROM base\n{own}")).as_str(), host.opened()), (linked, 1));
+    assert_eq!((top(&format!("FROM other\n{own}")).as_str(), host.opened()), (linked, 0), "the same layer on every image");
+    // The folder is there for sure.
+    assert_eq!((top(&format!("FROM base\n{own}WORKDIR /lib/sub\n")).as_str(), host.opened()), (linked, 0));
+    // Names are those of the image, which is looked at for them.
+    let named = top("FROM base\nCOPY --link --chown=pulsar a.txt /new\n");
+    assert_eq!((named.as_str(), host.opened()), ("/new 644 10000:10001 A\n", 2));
+    let error = host.fail("FROM other\nCOPY --link --chown=pulsar a.txt /new\n", folder.path());
+    assert!(error.contains("pulsar"), "{error}");
 }

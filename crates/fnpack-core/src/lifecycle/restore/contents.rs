@@ -1,48 +1,76 @@
-//! Layers back into the layers folder, from the cache or the previous image.
+//! Contents of layers back into the layers folder, from a cache or the previous image.
 //!
 //! Their archives name absolute paths and are of foreign origin. They are unpacked into a folder inside the layers
 //! folder that nothing leads out of, and only what was asked for is moved to its place.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use fnpack_core::layers::apply::{ApplyError, ApplyOptions, apply};
-use fnpack_core::lifecycle::context::Place;
-use fnpack_core::root::RootError;
 use rustix::fs::FileType;
 
-use crate::ownership::Identity;
+use crate::layers::Owner;
+use crate::layers::apply::{ApplyError, ApplyOptions, apply};
+use crate::lifecycle::cache_volume::CacheVolumeError;
+use crate::lifecycle::context::Place;
+use crate::root::{Root, RootError};
 
 /// Where archives are unpacked first. No buildpack can be called so: `.` in front makes no valid id.
 const ASIDE: &str = ".restoring";
 
 /// Why a layer did not come back.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum UnpackError {
+pub enum UnpackError {
+    /// It is no archive, or cannot be unpacked.
     #[error("cannot unpack the layer")]
     Apply(#[source] ApplyError),
+    /// The layers folder cannot be changed.
     #[error("cannot put the layer in its place")]
     Place(#[source] RootError),
+    /// What was asked for is not in it.
     #[error("the layer has no folder `{}`", path.display())]
-    Absent { path: PathBuf },
+    Absent {
+        /// As the archive should name it.
+        path: PathBuf,
+    },
 }
 
-/// Unpacks the folder `path` of the layers folder from an uncompressed archive. What is there is replaced.
-pub(crate) fn unpack(archive: impl Read, layers: &Place, path: &Path, identity: &Identity) -> Result<(), UnpackError> {
-    let result = unpack_aside(archive, layers, path, identity);
+/// Why a cached layer did not come back.
+#[derive(Debug, thiserror::Error)]
+pub enum CachedLayerError {
+    /// What the cache calls it.
+    #[error("its recorded name is no diff ID")]
+    Name,
+    /// It is missing, or other bytes than it should be.
+    #[error("the cache does not have it whole")]
+    Damaged,
+    /// Its bytes cannot be had.
+    #[error("cannot read it")]
+    Read(#[source] io::Error),
+    /// The cache's folder cannot be used.
+    #[error(transparent)]
+    Volume(#[from] CacheVolumeError),
+    /// There is no place for it, or its bytes are no archive.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+}
+
+/// Unpacks the folder `path` of the layers folder from an uncompressed archive, for an owner or whoever we are. What is there is
+/// replaced.
+pub fn unpack(archive: impl Read, layers: &Place, path: &Path, owner: Option<Owner>) -> Result<(), UnpackError> {
+    let result = unpack_aside(archive, layers, path, owner);
     let cleared = layers.root.remove_all(ASIDE).map_err(UnpackError::Place);
     result.and(cleared)
 }
 
-fn unpack_aside(archive: impl Read, layers: &Place, path: &Path, identity: &Identity) -> Result<(), UnpackError> {
+fn unpack_aside(archive: impl Read, layers: &Place, path: &Path, owner: Option<Owner>) -> Result<(), UnpackError> {
     let root = &layers.root;
     let folder = |name: &Path| {
         root.create_dir(name, 0o755)?;
-        identity.hand_over(root, name)
+        give(root, name, owner)
     };
     root.remove_all(ASIDE).and_then(|()| root.create_dir(ASIDE, 0o700)).map_err(UnpackError::Place)?;
     let aside = root.sub(ASIDE).map_err(UnpackError::Place)?;
-    // Owners come from the identity below, not from the archive.
+    // Owners are given below, and not by the archive.
     apply(archive, &aside, &ApplyOptions { single_id: true, ..ApplyOptions::default() }).map_err(UnpackError::Apply)?;
 
     let named = layers.shown(path);
@@ -52,7 +80,7 @@ fn unpack_aside(archive: impl Read, layers: &Place, path: &Path, identity: &Iden
     }
     let from = Path::new(ASIDE).join(inside);
     let place = || {
-        identity.hand_over(root, &from)?;
+        give(root, &from, owner)?;
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty() && !root.is_dir(parent)) {
             folder(parent)?;
         }
@@ -62,8 +90,12 @@ fn unpack_aside(archive: impl Read, layers: &Place, path: &Path, identity: &Iden
     place().map_err(UnpackError::Place)
 }
 
+fn give(root: &Root, path: &Path, owner: Option<Owner>) -> Result<(), RootError> {
+    owner.map_or(Ok(()), |owner| root.chown_all(path, owner.uid, owner.gid))
+}
+
 /// Whether the path and all above it are folders themselves, not symlinks to some.
-fn is_reached_by_folders(root: &fnpack_core::root::Root, path: &Path) -> bool {
+fn is_reached_by_folders(root: &Root, path: &Path) -> bool {
     let is_folder =
         |path: &Path| root.symlink_metadata(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
     path.ancestors().all(is_folder)
@@ -73,10 +105,8 @@ fn is_reached_by_folders(root: &fnpack_core::root::Root, path: &Path) -> bool {
 mod tests {
     use std::io::Write;
 
-    use fnpack_core::layers::{Contents, FilesLayer, Owner, TarWriter};
-    use fnpack_core::root::Root;
-
     use super::*;
+    use crate::layers::{Contents, FilesLayer, TarWriter};
 
     fn archive(layer: &FilesLayer) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -91,8 +121,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let layers = Place { path: "/layers".into(), root: Root::open(folder.path()).unwrap() };
         let ours = Owner { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() };
-        let identity = Identity { owner: ours, here: ours, is_root: ours.uid == 0 };
-        let unpack = |layer: FilesLayer| super::unpack(archive(&layer).as_slice(), &layers, Path::new("a_b/one"), &identity);
+        let owner = Some(ours).filter(|ours| ours.uid == 0);
+        let unpack = |layer: FilesLayer| super::unpack(archive(&layer).as_slice(), &layers, Path::new("a_b/one"), owner);
         let names = || fs_err::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
 
         let root = Owner { uid: 4_000_000, gid: 0 };
@@ -106,7 +136,7 @@ mod tests {
         assert!(matches!(unpack(outside), Err(UnpackError::Absent { .. })));
         let link = FilesLayer::new().file("/x/one/f", 0o644, root, "").symlink("/layers/a_b", "/x", 0o777, root);
         assert!(matches!(unpack(link), Err(UnpackError::Absent { .. })));
-        assert!(matches!(super::unpack(&[1u8; 600][..], &layers, Path::new("a"), &identity), Err(UnpackError::Apply(_))));
+        assert!(matches!(super::unpack(&[1u8; 600][..], &layers, Path::new("a"), owner), Err(UnpackError::Apply(_))));
         assert_eq!(names(), ["a_b"]);
     }
 }
