@@ -86,6 +86,12 @@ pub enum ApplyError {
         /// [`ApplyOptions::max_entries`].
         limit: u64,
     },
+    /// The bytes are made to fill disks.
+    #[error("the layer unpacks to more than {factor} times its size, and so does no honest one of this length")]
+    GrowsTooMuch {
+        /// Times its size.
+        factor: u64,
+    },
     /// A hard link to something that is not there or cannot be linked.
     #[error("cannot make the hard link `{}` to `{}`", path.display(), target.display())]
     HardLink {

@@ -149,7 +149,7 @@ impl Destination<'_> {
     }
 
     /// Whether the name points to this manifest already: then the registry has all that it names.
-    fn has_manifest(&self, digest: &Digest) -> Result<bool, RegistryError> {
+    pub(super) fn has_manifest(&self, digest: &Digest) -> Result<bool, RegistryError> {
         let url = self.client.address(self.reference.registry(), &manifest_path(self.reference, &self.manifest_name(digest)));
         let call = Call { method: "HEAD", url: &url, headers: &[("Accept", ACCEPT)], body: Body::None };
         let response = self.client.ask(&call, &self.access(), &[200, 404])?;

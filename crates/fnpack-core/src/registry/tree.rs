@@ -9,6 +9,7 @@ use super::push::{Piece, Pushed};
 use super::transport::Response;
 use super::upload::Destination;
 use super::{RegistryClient, parallel};
+use crate::digest::Digest;
 use crate::image::{Blob, Descriptor, ImageError, ManifestTree, TreeSource, media_type};
 use crate::reference::Reference;
 
@@ -43,6 +44,12 @@ impl RegistryClient {
 
     /// Sends a manifest or an index as it is: what it names first, itself under the name last.
     pub fn push_tree(&self, tree: &ManifestTree, reference: &Reference) -> Result<Pushed, RegistryError> {
+        let place = self.0.registries.place_of(reference)?;
+        if (Destination { client: &self.0, reference: &place }).has_manifest(&tree.descriptor.digest)? {
+            let mut digests = BTreeSet::new();
+            collect_blobs(tree, &mut digests);
+            return Ok(Pushed { present: digests.len(), ..Pushed::nothing(reference, tree.descriptor.digest) });
+        }
         self.push_answered(tree, reference).map(|(pushed, _)| pushed)
     }
 
@@ -77,6 +84,11 @@ impl Destination<'_> {
     fn put_children(&self, tree: &ManifestTree, pushed: &mut Pushed) -> Result<(), RegistryError> {
         tree.children.iter().try_for_each(|child| self.put_tree(child, &child.descriptor.digest.to_string(), pushed).map(drop))
     }
+}
+
+fn collect_blobs(tree: &ManifestTree, digests: &mut BTreeSet<Digest>) {
+    digests.extend(tree.blobs.iter().map(|(descriptor, _)| descriptor.digest));
+    tree.children.iter().for_each(|child| collect_blobs(child, digests));
 }
 
 impl TreeSource for Repository<'_> {

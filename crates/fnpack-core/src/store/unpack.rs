@@ -23,7 +23,7 @@ pub(super) fn unpack(blob: impl Read + Send, root: &Root, options: &ApplyOptions
         let (sender, receiver) = sync_channel(AHEAD);
         let reading = scope.spawn(move || pump(blob, &sender));
         // The receiver goes with the call, so that a reader whose bytes nobody wants stops.
-        let applied = apply(Pieces { receiver, piece: Vec::new(), position: 0 }, root, options)?;
+        let applied = apply(Pieces { receiver, piece: Vec::new(), position: 0 }, root, options).map_err(verdict)?;
         let diff_id = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok((applied, diff_id))
     })
@@ -45,15 +45,21 @@ fn forward(blob: impl Read + Send, hashing: &mut impl Write, pieces: &SyncSender
         let mut piece = Vec::with_capacity(PIECE);
         unpacked += tar.by_ref().take(PIECE as u64).read_to_end(&mut piece)? as u64;
         if is_bomb(packed.load(Ordering::Relaxed), unpacked) {
-            return Err(io::Error::other(format!(
-                "it unpacks to more than {MOST_GROWTH} times its size, which no honest layer of this size does"
-            )));
+            return Err(io::Error::other(ApplyError::GrowsTooMuch { factor: MOST_GROWTH }));
         }
         hashing.write_all(&piece)?;
         // Nobody listens once applying has failed.
         if piece.is_empty() || pieces.send(Ok(piece)).is_err() {
             return Ok(());
         }
+    }
+}
+
+/// What the reading thread said, as it said it.
+fn verdict(error: ApplyError) -> ApplyError {
+    match error {
+        ApplyError::Read { source } => source.downcast().unwrap_or_else(|source| ApplyError::Read { source }),
+        error => error,
     }
 }
 
@@ -115,5 +121,13 @@ mod tests {
         ] {
             assert_eq!(is_bomb(packed, unpacked), expected, "{packed} to {unpacked}");
         }
+    }
+
+    #[test]
+    fn verdict_of_the_reading_thread_is_told_itself() {
+        let read = |source| verdict(ApplyError::Read { source });
+        assert!(matches!(read(io::Error::other(ApplyError::GrowsTooMuch { factor: 2 })), ApplyError::GrowsTooMuch { factor: 2 }));
+        let ApplyError::Read { source } = read(io::ErrorKind::BrokenPipe.into()) else { panic!("another fault is what it was") };
+        assert_eq!(source.kind(), io::ErrorKind::BrokenPipe);
     }
 }

@@ -34,7 +34,7 @@ impl Explain for ApplyError {
     fn advice(&self) -> Advice {
         match self {
             Self::Read { source } | Self::HardLink { source, .. } | Self::Place { source, .. } => source.advice(),
-            Self::Malformed { .. } | Self::Entry { .. } | Self::TooManyEntries { .. } => {
+            Self::Malformed { .. } | Self::Entry { .. } | Self::TooManyEntries { .. } | Self::GrowsTooMuch { .. } => {
                 Advice::new(Machine).hint("have the image made anew by whom it is from: no engine can unpack it safely")
             }
             Self::UnmappedOwner { .. } => {

@@ -117,7 +117,8 @@ impl State {
     /// A signed token that the registry takes for as long as this.
     fn token(&self, granted: &[Value], life: Duration) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let end = (now + life).saturating_sub(LEEWAY).as_secs();
+        // Up to a whole second: one that ends at once proves nothing.
+        let end = (now + life).saturating_sub(LEEWAY).as_millis().div_ceil(1000);
         let header = json!({ "typ": "JWT", "alg": "RS256", "x5c": [self.certificate] });
         let claims = json!({
             "iss": ISSUER, "sub": USER, "aud": SERVICE, "jti": now.as_nanos().to_string(),

@@ -70,6 +70,9 @@ fn index_is_copied_with_all_that_it_names() {
     // Six blobs of two images, one of them the same, and two of the attestation.
     assert_eq!((pushed.reference.digest(), pushed.sent, pushed.present), (Some(digest), 7, 1));
     assert_eq!(other.manifest("copy/app", "2"), one.manifest("team/app", "1"));
+    other.forget_requests();
+    let again = client().push_tree(&tree, &name(&other, "copy/app:2")).unwrap();
+    assert_eq!((again.sent, again.present, other.request_lines()), (0, 7, vec!["HEAD /v2/copy/app/manifests/2".to_owned()]));
     for target in ["linux/amd64", "linux/arm64"] {
         client().pull(&name(&other, "copy/app:2"), &target.parse().unwrap()).unwrap();
     }
