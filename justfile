@@ -18,7 +18,8 @@ dist: embed
 fuzz SECONDS="60":
     scripts/fuzz {{SECONDS}}
 
-# Long runs whose figures are worth keeping: measurements, then an hour of fuzzing
+# Long runs whose figures are worth keeping: measurements, 10,000 requests to a registry that fails, an hour of fuzzing
 campaign: embed
     bench/run --rounds 25 --save bench/results/$(date +%F).json
+    scripts/failing-registry 10000 bench/results/$(date +%F)-failing-registry.json
     scripts/fuzz 330

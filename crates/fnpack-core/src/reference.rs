@@ -67,6 +67,12 @@ impl Reference {
         Self { tag: None, digest: Some(digest), ..self.clone() }
     }
 
+    /// An image of the same repository, by a tag of it.
+    #[must_use]
+    pub fn tagged(&self, tag: &str) -> Self {
+        Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() }
+    }
+
     /// The same image without a digest; the tag becomes `latest` if there was none.
     #[must_use]
     pub fn without_digest(&self) -> Self {

@@ -3,7 +3,7 @@
 use fnpack_core::image::Image;
 use fnpack_core::reference::Reference;
 use fnpack_core::registry::credentials::Secret;
-use fnpack_core::registry::{Proxy, RegistryClient, RegistryError, Settings};
+use fnpack_core::registry::{NamedAuthorities, Proxy, RegistryClient, RegistryError, Settings};
 use fnpack_core::target::Target;
 
 use crate::arguments::{Arguments, Environment, Flag};
@@ -36,9 +36,9 @@ pub(crate) struct Images {
 impl Images {
     /// Reads logins, certificates and proxy; nothing is asked of anybody yet.
     pub(crate) fn connect(arguments: &Arguments, environment: Environment<'_>) -> Result<Self, ConnectError> {
-        let certificates = rustls_native_certs::load_native_certs().certs;
+        let named = NamedAuthorities::of(|name| environment(name).map(Into::into));
         let settings = Settings {
-            roots: certificates.into_iter().map(|certificate| certificate.to_vec()).collect(),
+            roots: std::sync::Arc::new(move || Ok(named.read()?.unwrap_or_else(of_the_system))),
             credentials: std::sync::Arc::new(keychain::of(environment)?),
             insecure_hosts: arguments.list(Flag::InsecureRegistry).iter().map(|entry| registry_of(entry).to_owned()).collect(),
             proxy: proxy(environment),
@@ -85,6 +85,10 @@ impl Images {
 fn registry_of(entry: &str) -> &str {
     let entry = entry.split_once("://").map_or(entry, |(_, rest)| rest);
     entry.split('/').next().unwrap_or_default()
+}
+
+fn of_the_system() -> Vec<Vec<u8>> {
+    rustls_native_certs::load_native_certs().certs.into_iter().map(|certificate| certificate.to_vec()).collect()
 }
 
 fn proxy(environment: Environment<'_>) -> Option<Proxy> {

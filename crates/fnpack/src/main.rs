@@ -11,6 +11,7 @@ mod error;
 mod hints;
 mod registries;
 mod settings;
+mod terminal;
 mod transfers;
 mod ui;
 

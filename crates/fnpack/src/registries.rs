@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fnpack_core::pipeline::ConnectError;
 use fnpack_core::registry::credentials::{AuthHeaders, CredentialChain, Credentials, HelperPrograms, LoginFile, Secret};
 use fnpack_core::registry::{
-    Progress, Registries, RegistriesError, RegistryClient, RegistryError, Settings as RegistrySettings, read_certificates,
+    Progress, Registries, RegistriesError, RegistryClient, RegistryError, Settings as RegistrySettings, TrustedRoots, read_certificates,
 };
 
 use crate::settings::Settings;
@@ -98,14 +98,13 @@ impl RegistryFiles {
             Err(source) => Err(RegistriesError::Unreadable { path, source }),
         })
     }
+}
 
-    fn roots(&self) -> Result<Vec<Vec<u8>>, RegistryError> {
-        let mut roots = Settings::trusted_roots();
-        if let Some(file) = &self.authority {
-            roots.extend(read_certificates(file)?);
-        }
-        Ok(roots)
-    }
+/// Those of the system, read when they are needed, and that of the command line, which must be right in any case.
+fn roots(settings: &Settings) -> Result<TrustedRoots, RegistryError> {
+    let own = settings.registries.authority.as_deref().map(read_certificates).transpose()?.unwrap_or_default();
+    let settings = settings.clone();
+    Ok(Arc::new(move || Ok([settings.trusted_roots()?, own.clone()].concat())))
 }
 
 fn login_file(path: &PathBuf) -> LoginFile {
@@ -126,7 +125,7 @@ pub(crate) fn connect_as(
 ) -> Result<RegistryClient, ConnectError> {
     let files = &settings.registries;
     Ok(RegistryClient::new(RegistrySettings {
-        roots: files.roots()?,
+        roots: roots(settings)?,
         credentials,
         certificate_folders: files.certificates.clone(),
         registries: files.registries()?,

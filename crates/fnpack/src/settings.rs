@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use fnpack_core::engine::EngineSettings;
-use fnpack_core::registry::Proxy;
 use fnpack_core::registry::credentials::Secret;
+use fnpack_core::registry::{NamedAuthorities, Proxy, RegistryError};
 
 use crate::engines;
 use crate::registries::RegistryFiles;
@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) engine: EngineSettings,
     /// Variables that build steps get from here: proxies, in both cases of letters.
     pub(crate) proxy: Vec<(OsString, OsString)>,
+    /// Authorities that take the place of the system's.
+    pub(crate) authorities: NamedAuthorities,
     /// The machine's bundle of trusted certificates in PEM, if there is one.
     pub(crate) certificates: Option<PathBuf>,
     /// Folder of what can be fetched again.
@@ -38,10 +40,10 @@ const BUNDLES: [&str; 4] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"];
 
 impl Settings {
-    /// Certificates (DER) that registries are checked with: those of the system, `SSL_CERT_FILE` and
-    /// `SSL_CERT_DIR`. Reading them takes milliseconds, so this is only asked for when a registry is.
-    pub(crate) fn trusted_roots() -> Vec<Vec<u8>> {
-        rustls_native_certs::load_native_certs().certs.into_iter().map(|certificate| certificate.to_vec()).collect()
+    /// Certificates (DER) that servers are checked with: those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, else
+    /// those of the system. Reading them takes milliseconds, so this is only asked for when a server is.
+    pub(crate) fn trusted_roots(&self) -> Result<Vec<Vec<u8>>, RegistryError> {
+        Ok(self.authorities.read()?.unwrap_or_else(of_the_system))
     }
 
     /// The proxy for registries.
@@ -67,6 +69,7 @@ impl Settings {
             registries: RegistryFiles::locate(|name| env::var_os(name)),
             engine: engines::locate(|name| env::var_os(name)),
             proxy: proxy_variables(),
+            authorities: NamedAuthorities::of(|name| env::var_os(name)),
             certificates,
             cache: cache.or_else(|| Some(home?.join(".cache"))).map(|folder| folder.join("fnpack")),
             java: env::var_os("JAVA_HOME")
@@ -74,6 +77,10 @@ impl Settings {
                 .map_or("java".into(), |home| PathBuf::from(home).join("bin/java")),
         })
     }
+}
+
+fn of_the_system() -> Vec<Vec<u8>> {
+    rustls_native_certs::load_native_certs().certs.into_iter().map(|certificate| certificate.to_vec()).collect()
 }
 
 /// The whole environment: that of a builder's image, where we are in its container.

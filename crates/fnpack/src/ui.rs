@@ -73,6 +73,15 @@ impl Ui {
         }
     }
 
+    /// A question that the answer is typed behind, asked however little is to be said.
+    pub(crate) fn question(&self, text: &str) {
+        self.pause(|| {
+            let mut stream = io::stderr().lock();
+            // Who cannot be asked gives no answer.
+            let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+        });
+    }
+
     /// A detail.
     pub(crate) fn detail(&self, line: &str) {
         if self.level >= Level::Verbose {

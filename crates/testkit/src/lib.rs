@@ -1,6 +1,7 @@
 //! Test environment of fnpack; never shipped.
 
 pub mod buildpack;
+pub mod certificates;
 pub mod docker_registry;
 pub mod engine;
 pub mod faulty_proxy;

@@ -6,17 +6,20 @@
 //! ends when the value is dropped.
 
 mod routes;
+mod tls;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sha2::{Digest as _, Sha256};
 
+use crate::certificates::Pair;
 use crate::http::{Answer, Request};
 
 /// Who may do what.
@@ -59,6 +62,7 @@ pub struct Fault {
 #[derive(Debug, Clone)]
 enum Kind {
     Answer(Answer),
+    Early(Answer),
     Header(String, String),
     Truncate(usize),
     Corrupt,
@@ -75,6 +79,11 @@ impl Fault {
     /// Answers this status, and nothing is done. `path` is a part of path and query.
     pub fn status(method: &str, path: &str, status: u16) -> Self {
         Self::new(method, path, Kind::Answer(Answer::new(status)))
+    }
+
+    /// Answers this status without reading the body, and closes the connection.
+    pub fn refuse_early(method: &str, path: &str, status: u16) -> Self {
+        Self::new(method, path, Kind::Early(Answer::new(status)))
     }
 
     /// Does what was asked and sets this header in the answer, in place of one of the same name.
@@ -113,19 +122,19 @@ impl Fault {
         Self { times, ..self }
     }
 
-    /// A header of the answer of [`Fault::status`].
+    /// A header of the answer of [`Fault::status`] or [`Fault::refuse_early`].
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        if let Kind::Answer(answer) = &mut self.kind {
+        if let Kind::Answer(answer) | Kind::Early(answer) = &mut self.kind {
             answer.headers.push((name.to_owned(), value.to_owned()));
         }
         self
     }
 
-    /// The body of the answer of [`Fault::status`].
+    /// The body of the answer of [`Fault::status`] or [`Fault::refuse_early`].
     #[must_use]
     pub fn with_body(mut self, body: &str) -> Self {
-        if let Kind::Answer(answer) = &mut self.kind {
+        if let Kind::Answer(answer) | Kind::Early(answer) = &mut self.kind {
             answer.body = body.as_bytes().to_vec();
         }
         self
@@ -161,6 +170,15 @@ struct Manifest {
     bytes: Arc<Vec<u8>>,
 }
 
+/// Where registries differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Habit {
+    RefuseMounts,
+    KeepNoReferrers,
+    TakeSinglePosts,
+    NameNoDigests,
+}
+
 #[derive(Debug, Default)]
 struct Contents {
     blobs: HashMap<Place, Arc<Vec<u8>>>,
@@ -170,18 +188,23 @@ struct Contents {
     tokens: HashMap<String, Vec<String>>,
     seen: Vec<Seen>,
     faults: Vec<Fault>,
-    connections: Vec<TcpStream>,
+    connections: Vec<Weak<TcpStream>>,
     counter: usize,
-    refuse_mounts: bool,
-    no_referrers: bool,
-    single_posts: bool,
+    habits: HashSet<Habit>,
     blobs_elsewhere: Option<String>,
+}
+
+impl Contents {
+    fn has(&self, habit: Habit) -> bool {
+        self.habits.contains(&habit)
+    }
 }
 
 #[derive(Debug)]
 struct State {
     address: SocketAddr,
     access: Access,
+    encryption: Option<Arc<ServerConfig>>,
     contents: Mutex<Contents>,
     stopped: AtomicBool,
 }
@@ -189,6 +212,13 @@ struct State {
 impl State {
     fn lock(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn disconnect(&self) {
+        let connections = std::mem::take(&mut self.lock().connections);
+        for connection in connections.iter().filter_map(Weak::upgrade) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
     }
 }
 
@@ -217,9 +247,22 @@ impl Registry {
     ///
     /// If the machine has no free port on loopback.
     pub fn with_access(access: Access) -> Self {
+        Self::start(access, None)
+    }
+
+    /// Starts a registry that speaks TLS with this certificate, and asks for one of this authority if it is given.
+    ///
+    /// # Panics
+    ///
+    /// If these are not what they should be.
+    pub fn encrypted(own: &Pair, client_authority: Option<&str>) -> Self {
+        Self::start(Access::Open, Some(Arc::new(tls::config(own, client_authority))))
+    }
+
+    fn start(access: Access, encryption: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port on loopback");
         let address = listener.local_addr().expect("the address of a listener");
-        let state = Arc::new(State { address, access, contents: Mutex::default(), stopped: AtomicBool::new(false) });
+        let state = Arc::new(State { address, access, encryption, contents: Mutex::default(), stopped: AtomicBool::new(false) });
         let shared = Arc::clone(&state);
         let acceptor = std::thread::spawn(move || accept(&listener, &shared));
         Self { state, acceptor: Some(acceptor) }
@@ -237,17 +280,27 @@ impl Registry {
 
     /// Answers mounts with an upload session from now on.
     pub fn refuse_mounts(&self) {
-        self.state.lock().refuse_mounts = true;
+        self.state.lock().habits.insert(Habit::RefuseMounts);
     }
 
     /// Keeps no list of referrers from now on, as registries before 1.1 of the specification.
     pub fn keep_no_referrers(&self) {
-        self.state.lock().no_referrers = true;
+        self.state.lock().habits.insert(Habit::KeepNoReferrers);
     }
 
     /// Takes a whole blob with the request that would open an upload from now on.
     pub fn take_single_posts(&self) {
-        self.state.lock().single_posts = true;
+        self.state.lock().habits.insert(Habit::TakeSinglePosts);
+    }
+
+    /// Names no digests in its answers from now on.
+    pub fn name_no_digests(&self) {
+        self.state.lock().habits.insert(Habit::NameNoDigests);
+    }
+
+    /// Loses a blob, as after garbage collection at the wrong time.
+    pub fn lose_blob(&self, repository: &str, digest: &str) {
+        self.state.lock().blobs.remove(&(repository.to_owned(), digest.to_owned()));
     }
 
     /// Redirects requests for blobs to the same path below another base URL from now on.
@@ -308,9 +361,7 @@ impl Drop for Registry {
         self.state.stopped.store(true, Ordering::SeqCst);
         // `accept` only notices when somebody comes.
         drop(TcpStream::connect(self.state.address));
-        for connection in self.state.lock().connections.drain(..) {
-            let _ = connection.shutdown(Shutdown::Both);
-        }
+        self.state.disconnect();
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
         }
@@ -324,42 +375,56 @@ fn accept(listener: &TcpListener, state: &Arc<State>) {
             break;
         }
         let Ok(stream) = stream else { continue };
-        if let Ok(clone) = stream.try_clone() {
-            state.lock().connections.push(clone);
-        }
+        let stream = Arc::new(stream);
+        state.lock().connections.push(Arc::downgrade(&stream));
         let state = Arc::clone(state);
-        threads.push(std::thread::spawn(move || serve(stream, &state)));
+        threads.push(std::thread::spawn(move || serve(&stream, &state)));
     }
-    for connection in state.lock().connections.drain(..) {
-        let _ = connection.shutdown(Shutdown::Both);
-    }
+    state.disconnect();
     for thread in threads {
         let _ = thread.join();
     }
 }
 
-fn serve(stream: TcpStream, state: &State) {
+/// The connection is closed at the end, and reset if something in it was not read.
+fn serve(stream: &TcpStream, state: &State) {
     let _ = stream.set_nodelay(true);
-    let Ok(mut writer) = stream.try_clone() else { return };
-    let mut reader = BufReader::new(stream);
-    while let Ok(Some(request)) = Request::read(&mut reader) {
+    match &state.encryption {
+        None => talk(stream, state),
+        Some(config) => {
+            if let Ok(session) = ServerConnection::new(Arc::clone(config)) {
+                talk(StreamOwned::new(session, stream), state);
+            }
+        }
+    }
+}
+
+fn talk(stream: impl Read + Write, state: &State) {
+    let mut stream = BufReader::new(stream);
+    while let Ok(Some(mut request)) = Request::read_head(&mut stream) {
+        let fault = next_fault(state, &request);
+        if !matches!(fault, Some(Kind::Early(_))) && request.read_body(&mut stream).is_err() {
+            break;
+        }
         state.lock().seen.push(Seen {
             method: request.method.clone(),
             target: request.target.clone(),
             authorization: request.header("authorization").map(str::to_owned),
             body: request.body.len(),
         });
-        if answer(state, &request, &mut writer).is_none() {
+        if answer(state, &request, fault, stream.get_mut()).is_none() {
             break;
         }
     }
-    let _ = writer.shutdown(Shutdown::Both);
 }
 
 /// Answers one request; `None` when the connection is to be closed.
-fn answer(state: &State, request: &Request, stream: &mut TcpStream) -> Option<()> {
+fn answer(state: &State, request: &Request, fault: Option<Kind>, stream: &mut impl Write) -> Option<()> {
     let head = request.method == "HEAD";
-    let fault = next_fault(state, request);
+    if let Some(Kind::Early(answer)) = &fault {
+        let _ = answer.write(stream, head, usize::MAX);
+        return None;
+    }
     if let Some(Kind::Answer(answer)) = &fault {
         return answer.write(stream, head, usize::MAX).ok();
     }
@@ -371,6 +436,9 @@ fn answer(state: &State, request: &Request, stream: &mut TcpStream) -> Option<()
         return None;
     }
     let mut answer = routes::route(state, request);
+    if state.lock().has(Habit::NameNoDigests) {
+        answer.headers.retain(|(name, _)| name != routes::DIGEST_HEADER);
+    }
     match fault {
         Some(Kind::Header(name, value)) => {
             answer.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(&name));
@@ -386,7 +454,7 @@ fn answer(state: &State, request: &Request, stream: &mut TcpStream) -> Option<()
             let _ = answer.write(stream, head, limit);
             return None;
         }
-        Some(Kind::Answer(_) | Kind::HangUp | Kind::CutUpload(_)) | None => {}
+        Some(Kind::Answer(_) | Kind::Early(_) | Kind::HangUp | Kind::CutUpload(_)) | None => {}
     }
     answer.write(stream, head, usize::MAX).ok()
 }

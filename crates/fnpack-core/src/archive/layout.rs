@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::files::{self, Files, blob, read_verified};
 use super::oci_layout::{CONTAINERD_NAME, INDEX, REF_NAME, blob_name};
-use super::{ArchiveError, Named, NamedTree};
+use super::{ArchiveError, Named, NamedTree, companions};
+use crate::digest::Digest;
 use crate::image::{Blob, Descriptor, Image, ImageError, Index, Manifest, ManifestTree, TreeSource, media_type};
 use crate::reference::Reference;
 use crate::target::Target;
@@ -18,8 +19,7 @@ const MOST_INDEXES: usize = 3;
 
 /// All images for a target. Entries without a name are taken as one image for several targets.
 pub(super) fn read(files: &Arc<dyn Files>, target: &Target) -> Result<Vec<Named>, ArchiveError> {
-    let bytes = files::read(&**files, INDEX, LONGEST_MANIFEST)?;
-    let index = Index::parse(&bytes).map_err(|source| failed(files, source))?;
+    let index = companions::without(files, &index(files)?);
     let named: Vec<&Descriptor> = index.manifests.iter().filter(|entry| is_named(entry)).collect();
     if named.is_empty() {
         let entry = choose(files, &index, target)?;
@@ -36,10 +36,22 @@ pub(super) fn read(files: &Arc<dyn Files>, target: &Target) -> Result<Vec<Named>
     Ok(images)
 }
 
-/// Everything that the layout names, for all targets. Entries without a name are one image for several targets.
+/// The list of all that the layout names.
+pub(super) fn index(files: &Arc<dyn Files>) -> Result<Index, ArchiveError> {
+    let bytes = files::read(&**files, INDEX, LONGEST_MANIFEST)?;
+    Index::parse(&bytes).map_err(|source| failed(files, source))
+}
+
+/// A manifest or an index by its digest.
+pub(super) fn document(files: &Arc<dyn Files>, digest: Digest) -> Result<Vec<u8>, ArchiveError> {
+    read_verified(&**files, &blob_name(digest), digest, LONGEST_MANIFEST)
+}
+
+/// Everything that stands for itself in the layout, for all targets. Entries without a name are one image for several targets.
 pub(super) fn trees(files: &Arc<dyn Files>) -> Result<Vec<NamedTree>, ArchiveError> {
     let bytes = files::read(&**files, INDEX, LONGEST_MANIFEST)?;
     let index = Index::parse(&bytes).map_err(|source| failed(files, source))?;
+    let index = companions::without(files, &index);
     let source = LayoutSource(Arc::clone(files));
     if index.manifests.len() > 1 && !index.manifests.iter().any(is_named) {
         let descriptor = Descriptor::of(media_type::OCI_INDEX, &bytes);
@@ -54,13 +66,13 @@ pub(super) fn trees(files: &Arc<dyn Files>) -> Result<Vec<NamedTree>, ArchiveErr
 }
 
 /// A layout as a source of documents.
-struct LayoutSource(Arc<dyn Files>);
+pub(super) struct LayoutSource(pub(super) Arc<dyn Files>);
 
 impl TreeSource for LayoutSource {
     type Error = ArchiveError;
 
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ArchiveError> {
-        read_verified(&*self.0, &blob_name(descriptor.digest), descriptor.digest, LONGEST_MANIFEST)
+        document(&self.0, descriptor.digest)
     }
 
     fn blob(&self, descriptor: &Descriptor) -> Blob {
@@ -101,7 +113,7 @@ fn image(files: &Arc<dyn Files>, entry: &Descriptor, target: &Target) -> Result<
 fn manifest(files: &Arc<dyn Files>, entry: &Descriptor, target: &Target) -> Result<Vec<u8>, ArchiveError> {
     let mut entry = entry.clone();
     for _ in 0..MOST_INDEXES {
-        let bytes = read_verified(&**files, &blob_name(entry.digest), entry.digest, LONGEST_MANIFEST)?;
+        let bytes = document(files, entry.digest)?;
         if !matches!(entry.media_type.as_str(), media_type::OCI_INDEX | media_type::DOCKER_INDEX) {
             return Ok(bytes);
         }

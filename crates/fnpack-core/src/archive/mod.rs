@@ -11,6 +11,7 @@
 //! Answers the OCI image specification (`image-layout.md`, `annotations.md`) and Docker's "combined
 //! image JSON and filesystem changeset format".
 
+mod companions;
 mod docker;
 mod files;
 mod folder;
@@ -31,6 +32,7 @@ use tar_files::TarFiles;
 pub use writer::{write, write_trees, write_without};
 
 use crate::digest::Digest;
+use crate::image::companion::Companion;
 use crate::image::{BlobError, Image, ImageError, ManifestTree};
 use crate::layers::TarError;
 use crate::layers::apply::ApplyError;
@@ -58,6 +60,12 @@ pub struct NamedTree {
     pub label: Option<String>,
     /// The image, for one target or all.
     pub tree: ManifestTree,
+}
+
+impl From<&Companion> for NamedTree {
+    fn from(companion: &Companion) -> Self {
+        Self { names: Vec::new(), label: companion.tag.clone(), tree: companion.tree.clone() }
+    }
 }
 
 impl From<&Named> for NamedTree {
@@ -276,6 +284,14 @@ impl ImageArchive {
         match self.format {
             Format::Oci => layout::trees(&self.files),
             Format::Docker => Ok(docker::read_all(&self.files)?.iter().map(NamedTree::from).collect()),
+        }
+    }
+
+    /// Signatures, SBOMs and the like that go along with these manifests. Docker's archives have none.
+    pub fn companions(&self, subjects: &[Digest]) -> Result<Vec<Companion>, ArchiveError> {
+        match self.format {
+            Format::Oci => companions::read(&self.files, subjects),
+            Format::Docker => Ok(Vec::new()),
         }
     }
 

@@ -37,7 +37,7 @@ pub fn write(folder: &Path, named: &NamedTree) -> Result<(), ArchiveError> {
         }
         replace(&path, |file| match &content {
             Content::Bytes(bytes) => file.write_all(bytes).map_err(|source| BlobError::Write { digest: descriptor.digest, source }),
-            Content::Blob(blob) => copy_verified(blob, descriptor, file, &mut |_| {}),
+            Content::Blob(blob) => copy_verified(blob, descriptor, file, &mut |_| {}).map(drop),
         })?;
     }
     let mut index = existing_index(folder)?;

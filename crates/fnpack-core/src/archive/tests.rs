@@ -42,7 +42,7 @@ fn open(path: &Path) -> Result<ImageArchive, ArchiveError> {
 
 fn layer_bytes(layer: &Layer) -> Result<Vec<u8>, BlobError> {
     let mut bytes = Vec::new();
-    copy_verified(&layer.blob, &layer.descriptor, &mut bytes, &mut |_| {}).map(|()| bytes)
+    copy_verified(&layer.blob, &layer.descriptor, &mut bytes, &mut |_| {}).map(|_| bytes)
 }
 
 /// A tar of these files and symlinks (`name`, `-> target`).
@@ -158,6 +158,94 @@ fn layout_without_names_is_one_image_for_several_targets() {
         let error = archive.images(&"linux/s390x".parse().unwrap()).unwrap_err().to_string();
         assert!(error.ends_with("only for linux/arm64, linux/amd64"), "{error}");
     }
+}
+
+/// A manifest of no image, that refers to another if it is given.
+fn artifact(text: &str, subject: Option<Digest>) -> ManifestTree {
+    let config = Descriptor::of("application/vnd.oci.empty.v1+json", text.as_bytes());
+    let mut manifest = serde_json::json!({ "schemaVersion": 2, "config": config, "layers": [] });
+    if let Some(digest) = subject {
+        manifest["subject"] = serde_json::to_value(Descriptor::new(media_type::OCI_MANIFEST, digest, 1)).unwrap();
+    }
+    let bytes = manifest.to_string().into_bytes();
+    let mut blob = MemoryBlobs::default().create().unwrap();
+    blob.write_all(text.as_bytes()).unwrap();
+    let descriptor = Descriptor::of(media_type::OCI_MANIFEST, &bytes);
+    ManifestTree { descriptor, bytes: bytes.into(), blobs: vec![(config, blob.commit(None).unwrap().2)], children: Vec::new() }
+}
+
+#[test]
+fn what_refers_to_an_image_is_found_and_is_no_image_of_its_own() {
+    let image = image(vec![layer("a", Compression::Gzip)]);
+    let digest = image.digest();
+    let sbom = artifact("sbom", Some(digest));
+    let of_sbom = artifact("of sbom", Some(sbom.descriptor.digest));
+    let cosign = artifact("cosign", None);
+    let tag = format!("sha256-{}.sig", digest.hex());
+    let along =
+        |label: Option<&str>, tree: &ManifestTree| NamedTree { names: Vec::new(), label: label.map(str::to_owned), tree: tree.clone() };
+    for names in [vec!["app:1".parse().unwrap()], Vec::new()] {
+        let own = NamedTree { names, label: None, tree: ManifestTree::of(&image) };
+        let all = [along(None, &of_sbom), own, along(Some(&tag), &cosign), along(None, &sbom)];
+        let folder = tempfile::tempdir().unwrap();
+        for named in &all {
+            oci_layout::write(folder.path(), named).unwrap();
+        }
+        let mut bytes = Vec::new();
+        write_trees(&all, &mut bytes).unwrap();
+        let (_kept, path) = file(&bytes);
+        for archive in [open(folder.path()).unwrap(), open(&path).unwrap()] {
+            assert_eq!(archive.image(None, &target()).unwrap().image.digest(), digest);
+            assert_eq!(archive.tree(None).unwrap().tree.descriptor.digest, digest);
+            let mut found: Vec<(Digest, Option<String>, Digest)> = archive
+                .companions(&[digest])
+                .unwrap()
+                .into_iter()
+                .map(|companion| (companion.subject, companion.tag, companion.tree.descriptor.digest))
+                .collect();
+            found.sort();
+            let mut expected = vec![
+                (digest, None, sbom.descriptor.digest),
+                (digest, Some(tag.clone()), cosign.descriptor.digest),
+                (sbom.descriptor.digest, None, of_sbom.descriptor.digest),
+            ];
+            expected.sort();
+            assert_eq!(found, expected);
+            assert!(archive.companions(&[Digest::of("another")]).unwrap().is_empty());
+        }
+    }
+}
+
+#[test]
+fn list_of_referrers_under_its_tag_is_read() {
+    let image = image(vec![layer("a", Compression::Gzip)]);
+    let signature = artifact("signature", Some(image.digest()));
+    let list = Index::new(vec![signature.descriptor.clone()]).encode();
+    let list = ManifestTree {
+        descriptor: Descriptor::of(media_type::OCI_INDEX, &list),
+        bytes: list.into(),
+        blobs: Vec::new(),
+        children: vec![signature.clone()],
+    };
+    let folder = tempfile::tempdir().unwrap();
+    oci_layout::write(folder.path(), &NamedTree::from(&named("app:1", image.clone()))).unwrap();
+    let label = Some(format!("sha256-{}", image.digest().hex()));
+    oci_layout::write(folder.path(), &NamedTree { names: Vec::new(), label, tree: list }).unwrap();
+    let archive = open(folder.path()).unwrap();
+    assert_eq!(archive.trees().unwrap().len(), 1);
+    let found = archive.companions(&[image.digest()]).unwrap();
+    assert_eq!(
+        found.iter().map(|companion| (companion.tag.clone(), companion.tree.descriptor.digest)).collect::<Vec<_>>(),
+        [(None, signature.descriptor.digest)]
+    );
+}
+
+#[test]
+fn signature_alone_stands_for_itself() {
+    let signature = artifact("signature", Some(Digest::of("elsewhere")));
+    let folder = tempfile::tempdir().unwrap();
+    oci_layout::write(folder.path(), &NamedTree { names: Vec::new(), label: None, tree: signature.clone() }).unwrap();
+    assert_eq!(open(folder.path()).unwrap().tree(None).unwrap().tree.descriptor.digest, signature.descriptor.digest);
 }
 
 #[test]

@@ -55,8 +55,9 @@ fn write_oci<W: Write>(images: &[NamedTree], tar: &mut TarWriter<W>) -> Result<(
         match content {
             Content::Bytes(bytes) => add_bytes(tar, &name, bytes)?,
             Content::Blob(blob) => {
-                let input = blob.open().map_err(|source| ArchiveError::Layer { digest: descriptor.digest, source })?;
-                add(tar, &name, descriptor.size, &mut VerifiedReader::new(input, descriptor, blob.location()))?;
+                let mut input =
+                    VerifiedReader::open(blob, descriptor).map_err(|source| ArchiveError::Layer { digest: descriptor.digest, source })?;
+                add(tar, &name, descriptor.size, &mut input)?;
             }
         }
     }
@@ -106,7 +107,7 @@ fn untagged(name: &Reference) -> String {
 /// learn its length, which a tar says first, and once to write it.
 fn add_layer<W: Write>(tar: &mut TarWriter<W>, name: &str, layer: &Layer) -> Result<(), ArchiveError> {
     let failed = |source| ArchiveError::Layer { digest: layer.descriptor.digest, source };
-    let open = || layer.blob.open().map(|input| VerifiedReader::new(input, &layer.descriptor, layer.blob.location()));
+    let open = || VerifiedReader::open(&layer.blob, &layer.descriptor);
     if layer.descriptor.media_type != media_type::OCI_LAYER_ZSTD {
         return add(tar, name, layer.descriptor.size, &mut open().map_err(failed)?);
     }

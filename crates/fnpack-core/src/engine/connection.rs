@@ -23,7 +23,9 @@ const LONG_PATIENCE: Duration = Duration::from_mins(30);
 /// For documents; an engine with thousands of images lists them in less.
 const LONGEST_DOCUMENT: u64 = 64 * 1024 * 1024;
 /// For what is told of an error.
-const LONGEST_MESSAGE: u64 = 4096;
+const LONGEST_MESSAGE: u64 = 16 * 1024;
+/// For what is shown of it, in characters.
+const LONGEST_LINE: usize = 400;
 
 /// The way to one engine.
 #[derive(Debug)]
@@ -135,6 +137,7 @@ impl Connection {
         match error {
             ureq::Error::Timeout(_) => EngineError::TimedOut { place, request },
             ureq::Error::Io(source) => io_fault(source, place, request),
+            ureq::Error::Rustls(source) => EngineError::Tls { place, source: Box::new(source) },
             ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => {
                 EngineError::NotConnected { place, source: io::Error::other(error.to_string()) }
             }
@@ -144,6 +147,10 @@ impl Connection {
 }
 
 fn io_fault(source: io::Error, place: String, request: String) -> EngineError {
+    let source = match source.downcast::<rustls::Error>() {
+        Ok(source) => return EngineError::Tls { place, source: Box::new(source) },
+        Err(source) => source,
+    };
     match source.kind() {
         io::ErrorKind::PermissionDenied => EngineError::Forbidden { place, source },
         io::ErrorKind::NotFound
@@ -153,6 +160,8 @@ fn io_fault(source: io::Error, place: String, request: String) -> EngineError {
         | io::ErrorKind::AddrNotAvailable
         | io::ErrorKind::InvalidInput => EngineError::NotConnected { place, source },
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => EngineError::TimedOut { place, request },
+        // Name lookups have no error kind of their own in the standard library.
+        _ if source.to_string().starts_with("failed to lookup address") => EngineError::NotConnected { place, source },
         _ => EngineError::HungUp { place, request, source },
     }
 }
@@ -167,8 +176,9 @@ impl Answer {
         let mut body = Vec::new();
         // Half a message is better than none.
         let _ = self.into_reader().take(LONGEST_MESSAGE).read_to_end(&mut body);
-        let message = serde_json::from_slice(&body).map_or_else(|_| in_one_line(&body), |Message { message }| message);
-        Err(EngineError::Refused { place, request, status, message })
+        let text =
+            serde_json::from_slice(&body).map_or_else(|_| String::from_utf8_lossy(&body).into_owned(), |Message { message }| message);
+        Err(EngineError::Refused { place, request, status, message: in_one_line(&text) })
     }
 
     /// A header's value.
@@ -236,9 +246,10 @@ fn config(tls: Option<TlsConfig>) -> ureq::config::Config {
         .build()
 }
 
-fn in_one_line(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect();
+/// What an engine says, fit to be shown.
+pub(super) fn in_one_line(text: &str) -> String {
+    let words = text.split(|character: char| character.is_whitespace() || character.is_control()).filter(|word| !word.is_empty());
+    let line: String = words.collect::<Vec<_>>().join(" ").chars().take(LONGEST_LINE).collect();
     if line.is_empty() { "it says nothing more".to_owned() } else { line }
 }
 

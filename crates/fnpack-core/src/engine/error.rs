@@ -70,6 +70,15 @@ pub enum EngineError {
         #[source]
         source: io::Error,
     },
+    /// It does not speak TLS, or one of the two does not trust the other.
+    #[error("cannot speak TLS to the engine at `{place}`")]
+    Tls {
+        /// Its address.
+        place: String,
+        /// What is wrong.
+        #[source]
+        source: Box<rustls::Error>,
+    },
     /// The socket is for others.
     #[error("this user may not use the engine at `{place}`")]
     Forbidden {

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, PipeReader, Read};
 use std::sync::mpsc::{Receiver, channel};
 
 use super::answers::{Details, LoadMessage};
-use super::connection::encoded;
+use super::connection::{Answer, encoded, in_one_line};
 use super::layers::details;
 use super::{Engine, EngineError, Kind};
 use crate::archive::{self, ArchiveError, Named};
@@ -100,10 +100,11 @@ impl Engine {
         })
     }
 
-    fn accepted(&self, answer: super::connection::Answer, names: &[Reference]) -> Result<(), EngineError> {
+    fn accepted(&self, answer: Answer, names: &[Reference]) -> Result<(), EngineError> {
         for message in answer.json_stream::<LoadMessage>() {
             if let Some(message) = message?.failure() {
-                return Err(EngineError::NotTaken { name: shown(names), place: self.place().to_owned(), message });
+                let (name, place) = (shown(names), self.place().to_owned());
+                return Err(EngineError::NotTaken { name, place, message: in_one_line(&message) });
             }
         }
         Ok(())

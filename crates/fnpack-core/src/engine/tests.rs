@@ -1,6 +1,6 @@
 //! An engine of the test kit, given images and asked for them.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use testkit::engine::{Engine as TestEngine, Fault, Kind as TestKind};
@@ -197,6 +197,7 @@ fn misbehaviour_is_told_apart() {
         ("POST /images/load", Fault::HangUp, "hung up (POST /images/load)"),
         ("POST /images/load", Fault::Truncate(4), "hung up (POST /images/load)"),
         ("POST /images/load", Fault::Answer(200, late), "does not take `app:1`: no space left"),
+        ("POST /images/load", Fault::Answer(200, "{\"error\":\"a\\u001b[31m\\n b\"}"), "`app:1`: a [31m b"),
         ("POST /images/load", Fault::Answer(200, "junk"), "cannot read what"),
         ("GET /images/docker.io/library/app:1/get", Fault::Truncate(100_000), "hung up"),
         ("GET /images/docker.io/library/app:1/get", Fault::Answer(500, full), "no space left"),
@@ -281,6 +282,40 @@ fn engine_is_where_docker_would_look() {
     assert_eq!(found(host), here, "DOCKER_HOST comes before all");
     write(folder.path().join("config.json"), "junk");
     assert!(found(EngineSettings { docker_folder: docker, ..nowhere() }).unwrap_err().contains("config.json"));
+}
+
+/// A server over TCP that gives each connection the same answer.
+fn over_tcp(answer: &'static [u8], connections: usize) -> (String, std::thread::JoinHandle<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("tcp://{}", listener.local_addr().unwrap());
+    let serve = move || {
+        for _ in 0..connections {
+            let mut stream = listener.accept().unwrap().0;
+            // What comes is of no interest, but has to be read before the end.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer);
+        }
+    };
+    (host, std::thread::spawn(serve))
+}
+
+#[test]
+fn engine_is_asked_over_tcp() {
+    let settings = |host: &str| EngineSettings { docker_host: Some(host.to_owned()), ..EngineSettings::default() };
+    let podman = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nLibpod-Api-Version: 5.0\r\nConnection: close\r\nContent-Length: 2\r\n\r\nOK";
+    let (host, server) = over_tcp(podman, 1);
+    assert_eq!(Engine::connect(&settings(&host)).unwrap().place(), host);
+    server.join().unwrap();
+    assert!(matches!(Engine::connect(&settings(&host)), Err(EngineError::NotConnected { .. })));
+
+    let (host, server) = over_tcp(podman, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let tls = || EngineSettings { certificates: Some(folder.path().to_owned()), ..settings(&host) };
+    assert!(matches!(Engine::connect(&tls()), Err(EngineError::Certificates { .. })));
+    fs_err::write(folder.path().join("ca.pem"), "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n").unwrap();
+    let error = Engine::connect(&tls()).unwrap_err();
+    assert!(matches!(error, EngineError::Tls { .. }), "{error:?}");
+    server.join().unwrap();
 }
 
 #[test]

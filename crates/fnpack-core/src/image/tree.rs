@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Blob, BlobSource, Descriptor, Image, ImageError, Platform, media_type};
+use crate::digest::Digest;
 
 /// Indexes may name indexes; nobody does so deeper.
 const DEEPEST: usize = 3;
@@ -101,11 +102,18 @@ impl ManifestTree {
         matches!(self.descriptor.media_type.as_str(), media_type::OCI_INDEX | media_type::DOCKER_INDEX)
     }
 
+    /// The digests of the document itself and of all that it names, through indexes.
+    pub fn digests(&self) -> Vec<Digest> {
+        [self.descriptor.digest].into_iter().chain(self.children.iter().flat_map(Self::digests)).collect()
+    }
+
     /// The image that it is, if it is a manifest of one. The config is read, the layers are not.
     pub fn image(&self) -> Result<Image, ImageError> {
         let (descriptor, config) = self.blobs.last().ok_or_else(|| self.no_image())?;
         let mut bytes = Vec::new();
-        let read = config.open().and_then(|reader| reader.take(descriptor.size.min(LONGEST_CONFIG)).read_to_end(&mut bytes));
+        // To the end, and not only to the last byte: a connection that more could come from is not used again.
+        let limit = descriptor.size.min(LONGEST_CONFIG).saturating_add(1);
+        let read = config.open().and_then(|reader| reader.take(limit).read_to_end(&mut bytes));
         read.map_err(|source| ImageError::ConfigAbsent { digest: descriptor.digest, source })?;
         let known = |layer: &Descriptor| self.blobs.iter().find(|(blob, _)| blob.digest == layer.digest).map(|(_, blob)| blob.clone());
         Image::from_bytes(self.bytes.to_vec(), bytes, |layer, _| known(layer).unwrap_or_else(|| Blob::new(Document(Arc::default()))))

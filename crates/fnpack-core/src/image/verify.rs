@@ -78,6 +78,32 @@ pub struct VerifiedReader<R> {
     location: String,
 }
 
+/// That all bytes of a blob were copied and are those of its digest; only [`copy_verified`] can say so.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Verified {
+    digest: Digest,
+    size: u64,
+}
+
+impl Verified {
+    /// The digest of what was copied.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Its length in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+impl VerifiedReader<Box<dyn Read + Send>> {
+    /// Opens a blob; its bytes are hashed here and nowhere else.
+    pub fn open(blob: &Blob, descriptor: &Descriptor) -> io::Result<Self> {
+        Ok(Self::new(blob.open_unchecked()?, descriptor, blob.location()))
+    }
+}
+
 impl<R: Read> VerifiedReader<R> {
     /// Checks `input` against `descriptor`; `location` is for messages.
     pub fn new(input: R, descriptor: &Descriptor, location: String) -> Self {
@@ -134,19 +160,23 @@ fn fault(error: BlobError) -> io::Error {
 
 /// Copies a blob to `output`. What was written before a fault is for the caller to throw away.
 /// `progress` is told the number of bytes of each piece.
-pub fn copy_verified(blob: &Blob, descriptor: &Descriptor, output: &mut dyn Write, progress: &mut dyn FnMut(u64)) -> Result<(), BlobError> {
+pub fn copy_verified(
+    blob: &Blob,
+    descriptor: &Descriptor,
+    output: &mut dyn Write,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Verified, BlobError> {
     let digest = descriptor.digest;
     let location = blob.location();
     let unreadable = |source: io::Error| match source.downcast::<BlobError>() {
         Ok(error) => error,
         Err(source) => BlobError::Read { digest, location: location.clone(), source },
     };
-    let input = blob.open().map_err(unreadable)?;
-    let mut input = VerifiedReader::new(input, descriptor, blob.location());
+    let mut input = VerifiedReader::open(blob, descriptor).map_err(unreadable)?;
     let mut buffer = vec![0; 128 * 1024];
     loop {
         let read = match input.read(&mut buffer) {
-            Ok(0) => return Ok(()),
+            Ok(0) => return Ok(Verified { digest, size: descriptor.size }),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(unreadable(error)),
@@ -173,7 +203,7 @@ mod tests {
         }
     }
 
-    fn copy(promised: &[u8], sent: &'static [u8]) -> (Vec<u8>, Result<(), BlobError>) {
+    fn copy(promised: &[u8], sent: &'static [u8]) -> (Vec<u8>, Result<Verified, BlobError>) {
         let mut output = Vec::new();
         let descriptor = Descriptor::of(media_type::OCI_LAYER, promised);
         let result = copy_verified(&Blob::new(Bytes(sent)), &descriptor, &mut output, &mut |_| {});
@@ -184,7 +214,8 @@ mod tests {
     fn copy_gives_on_the_promised_bytes() {
         for bytes in [b"".as_slice(), b"x", b"some layer"] {
             let (output, result) = copy(bytes, bytes);
-            assert!(result.is_ok());
+            let verified = result.unwrap();
+            assert_eq!((verified.digest(), verified.size()), (Digest::of(bytes), bytes.len() as u64));
             assert_eq!(output, bytes);
         }
     }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Address, FindError, Workbench};
 use crate::archive::{self, ArchiveError, Format, Named, NamedTree, Place, oci_layout};
 use crate::digest::Digest;
-use crate::engine::{EngineError, EngineImage, Loaded};
+use crate::engine::{EngineError, Loaded};
+use crate::image::companion::Companion;
 use crate::image::{Descriptor, Image, ImageError, Index, ManifestTree};
 use crate::reference::Reference;
 use crate::registry::{Pushed, RegistryError};
@@ -31,7 +32,7 @@ pub struct Copied {
     /// What went to an engine.
     pub loaded: Option<Loaded>,
     /// How many signatures, SBOMs and the like went along.
-    pub referrers: usize,
+    pub companions: usize,
 }
 
 /// Why nothing was copied.
@@ -120,16 +121,33 @@ pub fn copy(bench: &Workbench<'_>, from: &Address, to: &Address, selection: &Sel
         Selection::One(target) => Parcel::One(bench.look_at(from, target)?),
         Selection::All => Parcel::All(Box::new(bench.tree_at(from)?)),
     };
-    let mut copied = bench.place(&parcel, from, to)?;
-    if let Address::Registry(reference) = to {
-        copied.referrers = bench.send_referrers(from, reference, copied.digest)?;
+    let mut copied = Copied { digest: parcel.digest(), pushed: None, loaded: None, companions: 0 };
+    match to {
+        Address::Named(reference) => bench.keep(&parcel, reference)?,
+        Address::Registry(reference) => {
+            copied.pushed = Some(bench.send(&parcel, reference)?);
+            copied.companions = bench.send_companions(from, reference, &parcel)?;
+        }
+        Address::Archive(place) => {
+            let is_docker = matches!(place.place, Place::DockerArchive(_));
+            let companions = if is_docker { Vec::new() } else { bench.companions_at(from, &parcel.digests())? };
+            write(&parcel, &companions, from, place)?;
+            copied.companions = companions.len();
+        }
+        Address::Engine(name) => copied.loaded = Some(bench.load_as(&one_target(&parcel, from, to)?, name)?),
     }
     Ok(copied)
 }
 
 /// Brings an image of the store to where it is wanted. In files it has the name that the address gives, or none.
-pub fn deliver(bench: &Workbench<'_>, image: &Image, to: &Address) -> Result<Copied, CopyError> {
-    bench.place(&Parcel::One(image.clone()), to, to)
+pub fn deliver(bench: &Workbench<'_>, image: &Image, to: &Address) -> Result<(), CopyError> {
+    let parcel = Parcel::One(image.clone());
+    match to {
+        Address::Named(reference) => bench.keep(&parcel, reference),
+        Address::Registry(reference) => bench.send(&parcel, reference).map(drop),
+        Address::Archive(place) => write(&parcel, &[], to, place),
+        Address::Engine(name) => bench.load_as(image, name).map(drop),
+    }
 }
 
 /// Makes an index of images that are brought into the store; `name` stands for it there.
@@ -161,6 +179,14 @@ impl Parcel {
         }
     }
 
+    /// Of everything that may be signed.
+    fn digests(&self) -> Vec<Digest> {
+        match self {
+            Self::One(image) => vec![image.digest()],
+            Self::All(tree) => tree.digests(),
+        }
+    }
+
     fn tree(&self) -> ManifestTree {
         match self {
             Self::One(image) => ManifestTree::of(image),
@@ -177,20 +203,6 @@ impl Parcel {
 }
 
 impl Workbench<'_> {
-    fn place(&self, parcel: &Parcel, from: &Address, to: &Address) -> Result<Copied, CopyError> {
-        let mut copied = Copied { digest: parcel.digest(), pushed: None, loaded: None, referrers: 0 };
-        match to {
-            Address::Named(reference) => self.keep(parcel, reference)?,
-            Address::Registry(reference) => copied.pushed = Some(self.send(parcel, reference)?),
-            Address::Archive(place) => write(parcel, from, place)?,
-            Address::Engine(EngineImage::Named(name)) if name.digest().is_none() => {
-                copied.loaded = Some(self.load(&one_target(parcel, from, to)?, std::slice::from_ref(name))?);
-            }
-            Address::Engine(_) => return Err(CopyError::NoNameInEngine { address: to.to_string() }),
-        }
-        Ok(copied)
-    }
-
     fn send(&self, parcel: &Parcel, reference: &Reference) -> Result<Pushed, CopyError> {
         let client = self.client_to_push(reference)?;
         let pushed = match parcel {
@@ -200,17 +212,10 @@ impl Workbench<'_> {
         pushed.map_err(|source| not_sent(reference, source))
     }
 
-    /// What refers to an image of a registry goes along to another; a store or an archive knows of none.
-    fn send_referrers(&self, from: &Address, to: &Reference, subject: Digest) -> Result<usize, CopyError> {
-        let from = match from {
-            Address::Registry(reference) => reference,
-            Address::Named(reference) if self.store.digest_of(reference)?.is_none() => reference,
-            _ => return Ok(0),
-        };
-        let client = self.client_to_push(to)?;
-        let referrers = client.referrers(from, &subject).map_err(|source| FindError::not_given(from, &self.target, source))?;
-        client.push_referrers(&referrers, to, &subject).map_err(|source| not_sent(to, source))?;
-        Ok(referrers.len())
+    fn send_companions(&self, from: &Address, to: &Reference, parcel: &Parcel) -> Result<usize, CopyError> {
+        let companions = self.companions_at(from, &parcel.digests())?;
+        self.client_to_push(to)?.push_companions(&companions, to).map_err(|source| not_sent(to, source))?;
+        Ok(companions.len())
     }
 
     fn keep(&self, parcel: &Parcel, reference: &Reference) -> Result<(), CopyError> {
@@ -243,7 +248,7 @@ pub(super) fn not_sent(name: &Reference, source: RegistryError) -> CopyError {
     CopyError::Registry { name: name.familiar(), source: Box::new(source) }
 }
 
-fn write(parcel: &Parcel, from: &Address, to: &archive::Address) -> Result<(), CopyError> {
+fn write(parcel: &Parcel, companions: &[Companion], from: &Address, to: &archive::Address) -> Result<(), CopyError> {
     let kept = |name: &Reference| if name.tag().is_some() { name.without_digest() } else { name.clone() };
     let names: Vec<Reference> = from.reference().map(kept).into_iter().collect();
     // What is called by a label is called by nothing else, so that the next of that label takes its place.
@@ -251,13 +256,14 @@ fn write(parcel: &Parcel, from: &Address, to: &archive::Address) -> Result<(), C
         Some(label) => NamedTree { names: Vec::new(), label: Some(label.clone()), tree: parcel.tree() },
         None => NamedTree { names: names.clone(), label: None, tree: parcel.tree() },
     };
+    let in_layout = || -> Vec<NamedTree> { [in_layout()].into_iter().chain(companions.iter().map(NamedTree::from)).collect() };
     match &to.place {
         Place::DockerArchive(path) => {
             let image = named_for_docker(one_target(parcel, from, to)?, to, names)?;
             write_aside(path, |file| archive::write(&[image], Format::Docker, file))
         }
-        Place::OciArchive(path) => write_aside(path, |file| archive::write_trees(&[in_layout()], file)),
-        Place::OciLayout(folder) => Ok(oci_layout::write(folder, &in_layout())?),
+        Place::OciArchive(path) => write_aside(path, |file| archive::write_trees(&in_layout(), file)),
+        Place::OciLayout(folder) => Ok(in_layout().iter().try_for_each(|named| oci_layout::write(folder, named))?),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{CopyError, FindError, Workbench};
+use super::{Address, CopyError, FindError, Workbench};
 use crate::digest::Digest;
 use crate::engine::{Engine, EngineError, EngineImage, EngineSettings, Found, Loaded};
 use crate::image::{BlobSink, Image};
@@ -41,6 +41,14 @@ impl Workbench<'_> {
     pub fn load(&self, image: &Image, names: &[Reference]) -> Result<Loaded, CopyError> {
         let progress = |done, total| self.report.progress("layers", done, Some(total));
         Ok(self.engine.engine()?.load(image, names, &progress).map_err(Box::new)?)
+    }
+
+    /// Gives an image to the engine under the name that an address says.
+    pub(super) fn load_as(&self, image: &Image, name: &EngineImage) -> Result<Loaded, CopyError> {
+        match name {
+            EngineImage::Named(name) if name.digest().is_none() => self.load(image, std::slice::from_ref(name)),
+            _ => Err(CopyError::NoNameInEngine { address: Address::Engine(name.clone()).to_string() }),
+        }
     }
 
     /// An image of the engine: what the store has of it, else an export of the whole of it.

@@ -1,20 +1,15 @@
 //! Where images come from: the store first, then the registry of their name.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use super::report::with_causes;
 use super::{ConnectError, Workbench};
 use crate::archive::ArchiveError;
 use crate::digest::Digest;
 use crate::engine::EngineError;
-use crate::image::{BlobError, BlobSink, Image, Layer};
+use crate::image::{BlobError, Image, Layer};
 use crate::reference::{Reference, ReferenceError};
-use crate::registry::{RegistryClient, RegistryError};
+use crate::registry::{RegistryClient, RegistryError, parallel};
 use crate::store::{PutOptions, Store, StoreError};
 use crate::target::Target;
-
-/// How many layers are fetched at once: more gain nothing from one registry, and each holds a connection.
-const PARALLEL_LAYERS: usize = 4;
 
 /// When a registry is asked for an image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -226,17 +221,7 @@ impl Workbench<'_> {
 
     /// Gets layers, several at a time; each is checked while it comes.
     fn fetch_layers(&self, missing: &[&Layer], client: &RegistryClient) -> Result<(), BlobError> {
-        let next = AtomicUsize::new(0);
-        let fetch_some = || {
-            while let Some(layer) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-                fetch_layer(&self.store, layer, client)?;
-            }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..PARALLEL_LAYERS.min(missing.len())).map(|_| scope.spawn(fetch_some)).collect();
-            workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        })
+        parallel::for_each(missing, |layer| layer.descriptor.size, |layer| fetch_layer(&self.store, layer, client)).map(drop)
     }
 
     /// Makes sure that an image which is to stay has all its layers here.
@@ -293,9 +278,8 @@ impl Workbench<'_> {
 }
 
 fn fetch_layer(store: &Store, layer: &Layer, client: &RegistryClient) -> Result<(), BlobError> {
-    let writing = |source| BlobError::Write { digest: layer.descriptor.digest, source };
-    let mut pending = store.create().map_err(writing)?;
-    client.fetch(layer, &mut pending)?;
-    pending.commit(Some(&layer.descriptor.digest)).map_err(writing)?;
-    Ok(())
+    let writing = |source: std::io::Error| BlobError::Write { digest: layer.descriptor.digest, source };
+    let mut incoming = store.receive().map_err(|source| writing(source.into()))?;
+    let verified = client.fetch(layer, &mut incoming)?;
+    incoming.commit(&verified).map_err(|source| writing(source.into()))
 }

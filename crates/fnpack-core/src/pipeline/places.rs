@@ -2,7 +2,9 @@
 
 use super::{Address, FindError, PullPolicy, Workbench};
 use crate::archive::{self, ImageArchive, Named, NamedTree, Place};
+use crate::digest::Digest;
 use crate::engine::EngineImage;
+use crate::image::companion::Companion;
 use crate::image::{Image, ManifestTree};
 use crate::reference::Reference;
 use crate::registry::RegistryClient;
@@ -41,6 +43,18 @@ impl Workbench<'_> {
             Address::Archive(place) => Ok(self.open_archive(place)?.archive.tree(place.name.as_deref())?.tree),
             Address::Engine(image) => Ok(ManifestTree::of(&self.in_engine(image, &self.target)?)),
         }
+    }
+
+    /// What goes along with these manifests, where an address says that they are. The store and engines know of none.
+    pub fn companions_at(&self, address: &Address, subjects: &[Digest]) -> Result<Vec<Companion>, FindError> {
+        let reference = match address {
+            Address::Archive(place) => return Ok(self.open_archive(place)?.archive.companions(subjects)?),
+            Address::Engine(_) => return Ok(Vec::new()),
+            Address::Named(reference) if self.store.digest_of(reference)?.is_some() => return Ok(Vec::new()),
+            Address::Named(reference) | Address::Registry(reference) => reference,
+        };
+        let not_given = |source| FindError::not_given(reference, &self.target, source);
+        self.client_for(reference, &self.target)?.companions(reference, subjects).map_err(not_given)
     }
 
     /// An image with all its layers in the store, until this process ends.

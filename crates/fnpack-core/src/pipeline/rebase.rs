@@ -97,31 +97,36 @@ pub fn rebase_in_registry(bench: &Workbench<'_>, options: &RebaseOptions<'_>) ->
     if let Some(name) = options.names.iter().find(|name| name.tag().is_none()) {
         return Err(RegistryRebaseError::NoTag { name: name.familiar() });
     }
-    let tree = bench.tree_in_registry(options.image)?;
-    let not_an_image = |source| RegistryRebaseError::NotAnImage { name: options.image.familiar(), source };
-    if !tree.is_index() {
-        let rebased = bench.rebase_one(bench.with_known_config(tree).image().map_err(not_an_image)?, options)?;
-        send(bench, options, std::slice::from_ref(&rebased), None)?;
-        return Ok(RebasedInRegistry { digest: rebased.new.digest(), images: vec![rebased], left_out: 0 });
-    }
-    let mut images = Vec::new();
-    let mut entries = Vec::new();
-    for child in &tree.children {
-        let image = bench.with_known_config(child.clone()).image_if_one().map_err(not_an_image)?;
-        let Some(image) = image.filter(|image| image.config().os != "unknown") else { continue };
-        let rebased = bench.rebase_one(image, options)?;
-        let of_new = Descriptor::of(rebased.new.manifest().media_type(), rebased.new.manifest_bytes());
-        entries.push(Descriptor {
-            platform: child.descriptor.platform.clone(),
-            annotations: child.descriptor.annotations.clone(),
-            ..of_new
-        });
-        images.push(rebased);
-    }
-    let index = Index { manifests: entries, ..Index::parse(&tree.bytes).map_err(not_an_image)? };
-    let index = of_index(&index);
-    send(bench, options, &images, Some(&index))?;
-    Ok(RebasedInRegistry { digest: index.descriptor.digest, left_out: tree.children.len() - images.len(), images })
+    let (found, likely_base) = std::thread::scope(|scope| {
+        // Most images are for this machine's target, so their runner is asked for meanwhile.
+        let base = options.run_image.map(|run_image| scope.spawn(|| bench.in_registry(run_image, &bench.target).ok()));
+        let found = bench.images_in_registry(options.image);
+        (found, base.and_then(|base| base.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))))
+    });
+    let (tree, found) = found?;
+    let rebased = found.into_iter().map(|(entry, old)| Ok((entry, bench.rebase_one(old, options, likely_base.as_ref())?)));
+    let (entries, images): (Vec<_>, Vec<_>) = rebased.collect::<Result<Vec<_>, RegistryRebaseError>>()?.into_iter().unzip();
+    let index = if tree.is_index() { Some(new_index(&tree, entries, &images).map_err(not_an_image(options.image))?) } else { None };
+    send(bench, options, &images, index.as_ref())?;
+    let digest = match (&index, images.first()) {
+        (None, Some(only)) => only.new.digest(),
+        (index, _) => index.as_ref().unwrap_or(&tree).descriptor.digest,
+    };
+    Ok(RebasedInRegistry { digest, left_out: tree.children.len().saturating_sub(images.len()), images })
+}
+
+fn not_an_image(name: &Reference) -> impl Fn(ImageError) -> RegistryRebaseError + '_ {
+    |source| RegistryRebaseError::NotAnImage { name: name.familiar(), source }
+}
+
+/// The index with the new images in the place of the old ones.
+fn new_index(old: &ManifestTree, entries: Vec<Descriptor>, images: &[RebasedImage]) -> Result<ManifestTree, ImageError> {
+    let entries = entries.into_iter().zip(images).map(|(entry, RebasedImage { new, .. })| Descriptor {
+        platform: entry.platform,
+        annotations: entry.annotations,
+        ..Descriptor::of(new.manifest().media_type(), new.manifest_bytes())
+    });
+    Ok(of_index(&Index { manifests: entries.collect(), ..Index::parse(&old.bytes)? }))
 }
 
 /// An index whose images are there already.
@@ -132,6 +137,21 @@ fn of_index(index: &Index) -> ManifestTree {
 }
 
 impl Workbench<'_> {
+    /// What a name stands for, and the images in it with their entries.
+    fn images_in_registry(&self, name: &Reference) -> Result<(ManifestTree, Vec<(Descriptor, Image)>), RegistryRebaseError> {
+        let tree = self.tree_in_registry(name)?;
+        if !tree.is_index() {
+            let image = self.with_known_config(tree.clone()).image().map_err(not_an_image(name))?;
+            return Ok((tree.clone(), vec![(tree.descriptor, image)]));
+        }
+        let mut images = Vec::new();
+        for child in &tree.children {
+            let image = self.with_known_config(child.clone()).image_if_one().map_err(not_an_image(name))?;
+            images.extend(image.filter(|image| image.config().os != "unknown").map(|image| (child.descriptor.clone(), image)));
+        }
+        Ok((tree, images))
+    }
+
     /// A config that the store has is not asked for again.
     fn with_known_config(&self, mut tree: ManifestTree) -> ManifestTree {
         if let Some((descriptor, blob)) = tree.blobs.last_mut()
@@ -142,10 +162,19 @@ impl Workbench<'_> {
         tree
     }
 
-    fn rebase_one(&self, old: Image, options: &RebaseOptions<'_>) -> Result<RebasedImage, RegistryRebaseError> {
+    /// `likely_base` is the runner for the target of this machine, if it is known already.
+    fn rebase_one(
+        &self,
+        old: Image,
+        options: &RebaseOptions<'_>,
+        likely_base: Option<&Image>,
+    ) -> Result<RebasedImage, RegistryRebaseError> {
         let no_run_image = || RegistryRebaseError::NoRunImage { name: options.image.familiar() };
         let run_image = options.run_image.cloned().or_else(|| Inspection::of(&old).base?.image?.parse().ok()).ok_or_else(no_run_image)?;
-        let base = self.in_registry(&run_image, &old.target())?;
+        let base = match likely_base.filter(|_| old.target() == self.target) {
+            Some(base) => base.clone(),
+            None => self.in_registry(&run_image, &old.target())?,
+        };
         let facts = self.runner_facts_at_hand(&base);
         let new_base = NewBase { image: &base, reference: &run_image, facts: Some(&facts) };
         let rebased = rebase::rebase(&options.image.familiar(), &old, new_base, options.force)?;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::clock::Clock;
 use super::credentials::CredentialsError;
 use super::peer_certificate::PeerCertificate;
 use crate::digest::Digest;
@@ -34,8 +35,10 @@ pub struct Refusal {
     pub status: u16,
     /// The registry's codes and messages, or what could be made of the body; may be empty.
     pub message: String,
-    /// The seconds of `Retry-After`.
+    /// How long to wait by `Retry-After`.
     pub retry_after: Option<Duration>,
+    /// Blobs and manifests that the registry says it does not have, of those that a manifest names.
+    pub unknown_blobs: Vec<Digest>,
     /// Which logins were used or looked for.
     pub login: LoginTrace,
 }
@@ -136,6 +139,22 @@ pub enum RegistryError {
         fault: CertificateFault,
         /// The certificate, where it could be looked at.
         presented: Option<Box<PeerCertificate>>,
+        /// Whether it is the clock, where the time is what is wrong.
+        clock: Clock,
+        /// In the words of the TLS library.
+        #[source]
+        source: Cause,
+    },
+    /// The server wants a certificate of ours, and got none or not the right one.
+    #[error(
+        "`{host}` {}",
+        if *shown { "does not accept the client certificate that it was shown" } else { "asks for a client certificate, and there is none for it" }
+    )]
+    ClientCertificate {
+        /// Host and port.
+        host: String,
+        /// Whether it was shown one.
+        shown: bool,
         /// In the words of the TLS library.
         #[source]
         source: Cause,
@@ -229,6 +248,14 @@ pub enum RegistryError {
         /// The answer.
         source: Box<Refusal>,
     },
+    /// A manifest names what the registry has not, though it took it or said that it is there.
+    #[error("`{host}` does not have all that the manifest names")]
+    BlobsUnknown {
+        /// Host and port.
+        host: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
     /// The registry has narrower rules for names than the specification.
     #[error("`{host}` does not allow this image name")]
     NameRefused {
@@ -267,6 +294,14 @@ pub enum RegistryError {
     /// The registry's disk is full.
     #[error("the storage of `{host}` is full")]
     StorageFull {
+        /// Host and port.
+        host: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
+    /// 413: the registry, or a proxy before it, has a limit.
+    #[error("`{host}` does not take so much in one request")]
+    TooLarge {
         /// Host and port.
         host: String,
         /// The answer.
@@ -328,6 +363,18 @@ pub enum RegistryError {
         /// What was asked for or promised.
         expected: Digest,
         /// What came.
+        actual: Digest,
+    },
+    /// The registry says that it took something else.
+    #[error("`{host}` takes {what} for {actual}, and it is {expected}")]
+    NotWhatWasSent {
+        /// Host and port.
+        host: String,
+        /// `the manifest`, `the config`, `the blob`.
+        what: &'static str,
+        /// What was sent.
+        expected: Digest,
+        /// What it says.
         actual: Digest,
     },
     /// The image is for other targets.
@@ -406,9 +453,11 @@ impl RegistryError {
             | Self::NoSuchImage { source, .. }
             | Self::RateLimited { source, .. }
             | Self::StorageFull { source, .. }
+            | Self::TooLarge { source, .. }
             | Self::ImmutableTag { source, .. }
             | Self::Quota { source, .. }
             | Self::NameRefused { source, .. }
+            | Self::BlobsUnknown { source, .. }
             | Self::Failed { source, .. }
             | Self::Rejected { source, .. } => Some(source),
             Self::NoPlace { source, .. } => source.refusal(),
@@ -422,10 +471,12 @@ impl RegistryError {
         match source.status {
             400..=499 if is_immutable(&source.message) => Self::ImmutableTag { host, source },
             400..=499 if is_over_quota(&source.message) => Self::Quota { host, source },
+            400 | 404 if lacks_blobs(&source) => Self::BlobsUnknown { host, source },
             400 | 404 if source.message.starts_with("NAME_INVALID") => Self::NameRefused { host, source },
             401 => Self::Unauthorized { host, source },
             403 => Self::Forbidden { host, source },
             404 => Self::NotFound { host, source },
+            413 => Self::TooLarge { host, source },
             429 => Self::RateLimited { host, attempts: 1, source },
             507 => Self::StorageFull { host, source },
             500.. if is_full(&source.message) => Self::StorageFull { host, source },
@@ -449,6 +500,11 @@ impl RegistryError {
             other => other,
         }
     }
+}
+
+/// Only a manifest that is sent can name what is not there.
+fn lacks_blobs(refusal: &Refusal) -> bool {
+    refusal.request.method == "PUT" && refusal.request.url.contains("/manifests/") && refusal.message.contains("BLOB_UNKNOWN")
 }
 
 /// Harbor, Quay, ECR, ACR and Artifact Registry each have a code of their own for it, but share a word.

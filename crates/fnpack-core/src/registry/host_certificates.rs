@@ -3,22 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use ureq::tls::{Certificate, ClientCert};
 
-use super::error::{Cause, RegistryError};
-
-/// Bundles of all authorities there are stay below 1 MiB.
-const LONGEST: u64 = 16 * 1024 * 1024;
+use super::error::RegistryError;
+use super::pem::{certificates, private_key, unusable};
 
 /// What one host is checked with, and what we show it.
 pub(super) struct HostCertificates {
     pub(super) authorities: Vec<Certificate<'static>>,
     pub(super) client: Option<ClientCert>,
-}
-
-/// Reads the certificates (DER) of a PEM file, such as a company's own authority.
-pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, RegistryError> {
-    Ok(authorities(path)?.iter().map(|certificate| certificate.der().to_vec()).collect())
 }
 
 impl HostCertificates {
@@ -40,7 +35,7 @@ impl HostCertificates {
         files.sort();
         for file in files {
             match file.extension().and_then(|extension| extension.to_str()) {
-                Some("crt") => own.authorities.extend(authorities(&file)?),
+                Some("crt") => own.authorities.extend(certificates(&file)?),
                 Some("cert") if own.client.is_none() => own.client = Some(client(&file)?),
                 _ => {}
             }
@@ -55,43 +50,31 @@ fn folder_of(folders: &[PathBuf], host: &str) -> Option<PathBuf> {
     folders.iter().filter(|_| stays_inside).map(|folder| folder.join(host)).find(|folder| folder.is_dir())
 }
 
+/// The certificate that we show, with the key beside it.
 fn client(certificate: &Path) -> Result<ClientCert, RegistryError> {
-    let chain = authorities(certificate)?;
-    let path = certificate.with_extension("key");
-    let is_key = |item| if let PemItem::PrivateKey(key) = item { Some(key) } else { None };
-    let key: Option<PrivateKey<'static>> = items(&path)?.into_iter().find_map(is_key);
-    let key = key.ok_or_else(|| unusable(&path, "there is no private key in PEM in it"))?;
+    let (chain, path) = (certificates(certificate)?, certificate.with_extension("key"));
+    let (key, parsed) = private_key(&path)?;
+    check_pair(&chain, parsed).map_err(|source| match source {
+        rustls::Error::InconsistentKeys(_) => unusable(&path, format!("its key is not that of `{}`", certificate.display())),
+        source => unusable(&path, source),
+    })?;
     Ok(ClientCert::new_with_certs(&chain, key))
 }
 
-fn authorities(path: &Path) -> Result<Vec<Certificate<'static>>, RegistryError> {
-    let is_certificate = |item| if let PemItem::Certificate(certificate) = item { Some(certificate) } else { None };
-    let certificates: Vec<_> = items(path)?.into_iter().filter_map(is_certificate).collect();
-    if certificates.is_empty() {
-        return Err(unusable(path, "there is no certificate in PEM in it"));
-    }
-    Ok(certificates)
-}
-
-fn items(path: &Path) -> Result<Vec<PemItem<'static>>, RegistryError> {
-    let length = fs_err::metadata(path).map_err(|source| unusable(path, source))?.len();
-    if length > LONGEST {
-        return Err(unusable(path, "it is too long"));
-    }
-    let bytes = fs_err::read(path).map_err(|source| unusable(path, source))?;
-    parse_pem(&bytes).collect::<Result<_, _>>().map_err(|source| unusable(path, source))
-}
-
-fn unusable(path: &Path, source: impl Into<Cause>) -> RegistryError {
-    RegistryError::CertificateFile { path: path.to_owned(), source: source.into() }
+/// Whether certificate and key can be used together; a connection would only end in it.
+fn check_pair(chain: &[Certificate<'static>], key: PrivateKeyDer<'static>) -> Result<(), rustls::Error> {
+    let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
+    CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider()).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
+    use testkit::certificates::{CLIENT, SERVER};
+
     use super::*;
 
-    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
-    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
+    const CERTIFICATE: &str = CLIENT.certificate;
+    const KEY: &str = CLIENT.key;
 
     fn read(files: &[(&str, &str)]) -> Result<Option<(usize, bool)>, String> {
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
@@ -126,9 +109,16 @@ mod tests {
                 vec![("c.cert", CERTIFICATE), ("c.key", CERTIFICATE)],
                 "cannot use the certificates in `D/host:5000/c.key`: there is no private key in PEM in it",
             ),
+            (
+                vec![("c.cert", CERTIFICATE), ("c.key", SERVER.key)],
+                "cannot use the certificates in `D/host:5000/c.key`: its key is not that of `D/host:5000/c.cert`",
+            ),
         ] {
             assert_eq!(read(&files), Err(expected.to_owned()));
         }
+        let junk = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
+        let error = read(&[("c.cert", CERTIFICATE), ("c.key", junk)]).unwrap_err();
+        assert!(error.starts_with("cannot use the certificates in `D/host:5000/c.key`: "), "{error}");
         assert!(read(&[("c.cert", CERTIFICATE)]).unwrap_err().starts_with("cannot use the certificates in `D/host:5000/c.key`"));
     }
 

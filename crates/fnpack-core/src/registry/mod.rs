@@ -9,7 +9,7 @@
 //! Everything that comes is hostile until its digest says otherwise: documents are bounded, addresses
 //! are checked before they are followed, and passwords go neither over plain HTTP nor to another host.
 //!
-//! Inside, from the bottom: `transport` does one HTTP request (`host_certificates`), `exchange` adds login
+//! Inside, from the bottom: `transport` does one HTTP request (`agents`, `early_answer`, `bypass`, `faults`), `exchange` adds login
 //! (`auth`, `challenge`), redirects and asking again (`retry`), `upload`, `pull` and `push` speak the
 //! specification, at the places that `registries` names.
 //!
@@ -17,17 +17,25 @@
 //! first 401 or 503 in the middle, knows neither refresh tokens nor the second scope of a mount, and drops
 //! the upload session of a refused one. What is left of it after that is less than what is here.
 
+mod agents;
 mod auth;
+mod authorities;
 mod base;
+mod bypass;
 mod challenge;
+mod clock;
 pub mod credentials;
+mod early_answer;
 mod endpoint;
 mod error;
 mod exchange;
+mod faults;
 mod fetch;
 mod host_certificates;
-mod parallel;
+mod http_date;
+pub(crate) mod parallel;
 mod peer_certificate;
+mod pem;
 mod progress;
 mod pull;
 mod push;
@@ -46,15 +54,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use auth::Authenticator;
+pub use authorities::NamedAuthorities;
+pub use clock::Clock;
 pub use error::{Cause, CertificateFault, LoginTrace, Refusal, RegistryError, Request};
-pub use host_certificates::read_certificates;
 pub use peer_certificate::PeerCertificate;
+pub use pem::read_certificates;
 pub use progress::{Progress, Quiet, Step};
 pub use pull::Resolved;
 pub use push::Pushed;
 pub use registries::{Registries, RegistriesError};
 pub use retry::Retry;
-pub use settings::{Proxy, Settings, Timeouts};
+pub use settings::{Proxy, Settings, Timeouts, TrustedRoots};
 use transport::Transport;
 use url::{Scheme, Url};
 

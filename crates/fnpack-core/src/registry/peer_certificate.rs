@@ -33,13 +33,15 @@ const ORGANIZATION: &[u8] = &[0x55, 0x04, 0x0a];
 pub struct PeerCertificate {
     /// Common name and organization of the issuer.
     pub issuer: String,
+    /// The first day, `YYYY-MM-DD`.
+    pub begins: String,
     /// The last day, `YYYY-MM-DD`.
     pub expires: String,
 }
 
 impl fmt::Display for PeerCertificate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "issued by `{}`, valid until {}", self.issuer, self.expires)
+        write!(formatter, "issued by `{}`, valid from {} to {}", self.issuer, self.begins, self.expires)
     }
 }
 
@@ -70,9 +72,8 @@ impl PeerCertificate {
         let (_serial, _algorithm) = (content.next()?, content.take(SEQUENCE)?);
         let issuer = name(content.take(SEQUENCE)?);
         let mut validity = Der(content.take(SEQUENCE)?);
-        let _not_before = validity.next()?;
-        let (kind, not_after) = validity.next()?;
-        Some(Self { issuer, expires: day(kind, not_after)? })
+        let mut next_day = || validity.next().and_then(|(kind, time)| day(kind, time));
+        Some(Self { issuer, begins: next_day()?, expires: next_day()? })
     }
 }
 
@@ -218,7 +219,7 @@ hkjOPQQDAgNJADBGAiEAmLNUozohPaKrK1iWbKd9ntZVUFq8BO+Rzg9/J9/rL6MCIQCXkyKuspp9c7AN
     #[test]
     fn issuer_and_last_day_are_read() {
         let certificate = PeerCertificate::parse(&STANDARD.decode(CERTIFICATE).unwrap()).unwrap();
-        assert_eq!(certificate.to_string(), "issued by `Example Root, Example Works`, valid until 2036-11-18");
+        assert_eq!(certificate.to_string(), "issued by `Example Root, Example Works`, valid from 2026-11-21 to 2036-11-18");
     }
 
     #[test]

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::auth::{Access, Scope};
 use super::error::RegistryError;
 use super::transport::{Body, Call, Response};
-use super::{Client, RegistryClient, Step};
+use super::{Client, RegistryClient, Step, refusal};
 use crate::digest::Digest;
-use crate::image::{Blob, BlobError, BlobSource, Descriptor, Image, ImageError, Index, Layer, Manifest, copy_verified, media_type};
+use crate::image::{
+    Blob, BlobError, BlobSource, Descriptor, Image, ImageError, Index, Layer, Manifest, Verified, copy_verified, media_type,
+};
 use crate::reference::Reference;
 use crate::target::Target;
 
@@ -104,12 +106,12 @@ impl RegistryClient {
     }
 
     /// Copies the bytes of a layer, wherever they come from, and checks them.
-    pub fn fetch(&self, layer: &Layer, output: &mut dyn io::Write) -> Result<(), BlobError> {
+    pub fn fetch(&self, layer: &Layer, output: &mut dyn io::Write) -> Result<Verified, BlobError> {
         let (digest, progress) = (layer.descriptor.digest, &self.0.progress);
         progress.blob(&digest, Step::Started(layer.descriptor.size));
-        copy_verified(&layer.blob, &layer.descriptor, output, &mut |bytes| progress.blob(&digest, Step::Moved(bytes)))?;
+        let verified = copy_verified(&layer.blob, &layer.descriptor, output, &mut |bytes| progress.blob(&digest, Step::Moved(bytes)))?;
         progress.blob(&digest, Step::Done);
-        Ok(())
+        Ok(verified)
     }
 
     /// A blob of a repository, opened when somebody needs it.
@@ -175,7 +177,11 @@ impl Client {
         let content_type = response.header("content-type").unwrap_or_default().to_owned();
         let promised = promised_digest(&response);
         let too_long = || RegistryError::TooLong { what: "the manifest", reference: reference.familiar(), limit: LONGEST_MANIFEST };
+        let (host, request) = (response.host(), response.request());
         let bytes = response.read(LONGEST_MANIFEST)?.ok_or_else(too_long)?;
+        if let Some(page) = refusal::html_page(&bytes) {
+            return Err(RegistryError::Protocol { host, request, reason: format!("it sends {page}") });
+        }
         let digest = Digest::of(&bytes);
         for expected in name.parse().ok().into_iter().chain(promised) {
             check("the manifest", reference, expected, digest)?;

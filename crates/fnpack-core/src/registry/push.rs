@@ -8,11 +8,15 @@ use super::base::Base;
 use super::error::RegistryError;
 use super::pull::{ACCEPT, manifest_path, promised_digest};
 use super::transport::{Body, Call, Response};
-use super::upload::{Destination, Session};
+use super::upload::{Destination, Session, confirmed};
 use super::{RegistryClient, Step, parallel};
 use crate::digest::Digest;
 use crate::image::{Blob, BlobSource, Descriptor, Image};
 use crate::reference::Reference;
+
+/// Whether a blob of at most so many bytes is there is not asked for by itself: a registry that cannot say it while
+/// it opens an upload gets the blob once more, which costs less than the answer.
+const SMALL: u64 = 64 * 1024;
 
 /// What a push came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +71,10 @@ impl RegistryClient {
             pushed.present = pieces.len();
             return Ok(pushed);
         }
-        parallel::for_each(&pieces, |piece| destination.put_blob(piece))?.into_iter().for_each(|way| pushed.count(way));
-        destination.put_document(&destination.manifest_name(&digest), image.manifest().media_type(), image.manifest_bytes())?;
+        parallel::for_each(&pieces, Piece::size, |piece| destination.put_blob(piece))?.into_iter().for_each(|way| pushed.count(way));
+        let name = destination.manifest_name(&digest);
+        let put = || destination.put_document(&name, image.manifest().media_type(), image.manifest_bytes());
+        destination.put_over(&pieces, put, &mut pushed)?;
         Ok(pushed)
     }
 
@@ -97,9 +103,22 @@ impl Pushed {
             Way::Sent => self.sent += 1,
         }
     }
+
+    /// So many blobs were sent that had been taken for present.
+    fn found_missing(&mut self, blobs: usize) {
+        self.present = self.present.saturating_sub(blobs);
+        self.sent += blobs;
+    }
 }
 
-/// The image's blobs, each once: empty layers are often the same ones.
+impl Piece<'_> {
+    pub(super) fn size(&self) -> u64 {
+        self.descriptor.size
+    }
+}
+
+/// The image's blobs, each once: empty layers are often the same ones. The config is first, since it takes more
+/// requests than what is taken over from the run image.
 pub(super) fn pieces<'a>(image: &'a Image, config: &'a Blob) -> Vec<Piece<'a>> {
     let base = Base::of(image);
     let layers = image.layers().iter().enumerate().map(|(position, layer)| {
@@ -108,7 +127,7 @@ pub(super) fn pieces<'a>(image: &'a Image, config: &'a Blob) -> Vec<Piece<'a>> {
     });
     let config = Piece { descriptor: &image.manifest().config, blob: config, origin: None };
     let mut seen = BTreeSet::new();
-    layers.chain([config]).filter(|piece| seen.insert(piece.descriptor.digest)).collect()
+    [config].into_iter().chain(layers).filter(|piece| seen.insert(piece.descriptor.digest)).collect()
 }
 
 /// The config of an image as a blob.
@@ -139,7 +158,8 @@ impl Destination<'_> {
 
     pub(super) fn put_blob(&self, piece: &Piece<'_>) -> Result<Way, RegistryError> {
         let (digest, progress) = (&piece.descriptor.digest, &self.client.progress);
-        if self.has_blob(digest)? {
+        let small = piece.descriptor.size <= SMALL;
+        if !small && self.has_blob(digest)? {
             progress.blob(digest, Step::Present);
             return Ok(Way::Present);
         }
@@ -148,6 +168,13 @@ impl Destination<'_> {
                 progress.blob(digest, Step::Mounted);
                 return Ok(Way::Mounted);
             }
+            Mount::Refused(None) if small => match self.mount_from(digest, self.reference.repository())? {
+                Mount::Done => {
+                    progress.blob(digest, Step::Present);
+                    return Ok(Way::Present);
+                }
+                Mount::Refused(session) => session,
+            },
             Mount::Refused(session) => session,
         };
         self.send(piece.descriptor, piece.blob, session)?;
@@ -156,19 +183,55 @@ impl Destination<'_> {
     }
 
     fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
-        let url = self.address(&format!("blobs/{digest}"));
-        let call = Call { method: "HEAD", url: &url, headers: &[], body: Body::None };
-        self.client.ask(&call, &self.access(), &[200, 404]).map(|response| response.status == 200)
+        self.head_blob(digest).map(|response| response.status == 200)
+    }
+
+    /// Puts a manifest over its blobs. If the registry then misses some that it said it has, as in the middle of a
+    /// garbage collection, those are sent, and the manifest once more.
+    pub(super) fn put_over(
+        &self,
+        pieces: &[Piece<'_>],
+        put: impl Fn() -> Result<Response, RegistryError>,
+        pushed: &mut Pushed,
+    ) -> Result<Response, RegistryError> {
+        let refusal = match put() {
+            Err(RegistryError::BlobsUnknown { source, .. }) => source,
+            result => return result,
+        };
+        let missing = |piece: &Piece<'_>| {
+            // What it says of those that it names is not to be relied on.
+            let is_named = refusal.unknown_blobs.contains(&piece.descriptor.digest);
+            if is_named { self.send_whole(piece) } else { self.put_blob(piece) }
+        };
+        let ways = parallel::for_each(pieces, Piece::size, missing)?;
+        pushed.found_missing(ways.into_iter().filter(|way| *way == Way::Sent).count());
+        put()
+    }
+
+    fn send_whole(&self, piece: &Piece<'_>) -> Result<Way, RegistryError> {
+        self.send(piece.descriptor, piece.blob, None)?;
+        self.client.progress.blob(&piece.descriptor.digest, Step::Done);
+        Ok(Way::Sent)
     }
 
     /// Asks the registry to take a blob over from its other repository. Whatever it answers but yes
     /// means that the blob has to be sent.
     pub(super) fn mount(&self, digest: &Digest, origin: Option<&str>) -> Result<Mount, RegistryError> {
         let from = origin.and_then(|name| name.strip_prefix(self.reference.registry())?.strip_prefix('/'));
-        let Some(from) = from.filter(|from| *from != self.reference.repository()) else { return Ok(Mount::Refused(None)) };
+        match from.filter(|from| *from != self.reference.repository()) {
+            Some(from) => self.mount_from(digest, from),
+            None => Ok(Mount::Refused(None)),
+        }
+    }
+
+    /// The same for a repository of the same registry. Taking a blob over from where it goes to asks whether it is
+    /// there and opens an upload if it is not, in one request.
+    fn mount_from(&self, digest: &Digest, from: &str) -> Result<Mount, RegistryError> {
         let url = self.address("blobs/uploads/").with_query("mount", &digest.to_string()).with_query("from", from);
         let mut access = self.access();
-        access.scopes.push(Scope::pull(from));
+        if from != self.reference.repository() {
+            access.scopes.push(Scope::pull(from));
+        }
         let call = Call { method: "POST", url: &url, headers: &[], body: Body::Bytes(b"") };
         match self.client.ask(&call, &access, &[201, 202]) {
             Ok(response) if response.status == 201 => Ok(Mount::Done),
@@ -184,7 +247,7 @@ impl Destination<'_> {
         let headers = [("Content-Type", media_type)];
         let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(bytes) };
         let response = self.client.ask(&call, &self.access(), &[201])?;
-        self.confirmed(&response, "the manifest", Digest::of(bytes))?;
+        confirmed(&response, "the manifest", Digest::of(bytes))?;
         Ok(response)
     }
 }

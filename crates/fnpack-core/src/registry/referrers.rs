@@ -1,24 +1,56 @@
 //! What refers to an image: signatures, SBOMs, attestations (OCI distribution specification, "Listing
-//! Referrers", "Referrers Tag Schema").
+//! Referrers", "Referrers Tag Schema"), and what cosign keeps under tags of its own.
 
-use super::RegistryClient;
+use std::collections::BTreeSet;
+
 use super::error::RegistryError;
 use super::pull::{not_an_image, pulling};
 use super::transport::{Body, Call};
 use super::upload::Destination;
+use super::{RegistryClient, parallel};
 use crate::digest::Digest;
-use crate::image::{Index, ManifestTree, media_type};
+use crate::image::companion::{Companion, cosign_tags, referrers_tag};
+use crate::image::{ImageError, Index, ManifestTree, media_type};
 use crate::reference::Reference;
 
 /// The limit of documents.
 const LONGEST_LIST: u64 = 4 * 1024 * 1024;
 /// By this header a registry says that it keeps the list of referrers itself.
 const SUBJECT_HEADER: &str = "oci-subject";
+/// Everybody who ever signs an image, and every scanner.
+const MOST_REFERRERS: usize = 1024;
+/// Signatures are signed at times; nobody goes on.
+const DEEPEST: usize = 3;
 
 impl RegistryClient {
-    /// What refers to a manifest in the repository of a name, with all that it names.
-    pub fn referrers(&self, reference: &Reference, subject: &Digest) -> Result<Vec<ManifestTree>, RegistryError> {
-        self.0.first_answer(reference, |place| self.referrers_at(place, subject))
+    /// What refers to these manifests in the repository of a name, and what refers to that, with all that it names.
+    pub fn companions(&self, reference: &Reference, subjects: &[Digest]) -> Result<Vec<Companion>, RegistryError> {
+        self.0.first_answer(reference, |place| self.companions_at(place, subjects))
+    }
+
+    fn companions_at(&self, reference: &Reference, subjects: &[Digest]) -> Result<Vec<Companion>, RegistryError> {
+        let (mut all, mut asked, mut next) = (Vec::new(), BTreeSet::new(), subjects.to_vec());
+        for _ in 0..DEEPEST {
+            next.retain(|subject| asked.insert(*subject));
+            let found = parallel::for_each(&next, |_| 0, |subject| self.companions_of(reference, subject))?;
+            let found: Vec<Companion> = found.into_iter().flatten().collect();
+            next = found.iter().map(|companion| companion.tree.descriptor.digest).collect();
+            all.extend(found);
+        }
+        Ok(all)
+    }
+
+    fn companions_of(&self, reference: &Reference, subject: &Digest) -> Result<Vec<Companion>, RegistryError> {
+        let found = |tag, tree| Companion { subject: *subject, tag, tree };
+        let mut all: Vec<Companion> = self.referrers_at(reference, subject)?.into_iter().map(|tree| found(None, tree)).collect();
+        for tag in cosign_tags(subject) {
+            match self.tree_named(reference, &tag) {
+                Ok(tree) => all.push(found(Some(tag), tree)),
+                Err(RegistryError::NoSuchImage { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
     }
 
     fn referrers_at(&self, reference: &Reference, subject: &Digest) -> Result<Vec<ManifestTree>, RegistryError> {
@@ -26,28 +58,44 @@ impl RegistryClient {
             Some(list) => list,
             None => self.tagged_referrers(reference, subject)?,
         };
+        if list.manifests.len() > MOST_REFERRERS {
+            return Err(not_an_image(reference, ImageError::TooManyManifests));
+        }
         list.manifests.into_iter().map(|entry| self.tree_of(reference, entry)).collect()
     }
 
-    /// Sends what refers to a manifest, and lists it where the registry does not.
-    pub fn push_referrers(&self, referrers: &[ManifestTree], reference: &Reference, subject: &Digest) -> Result<(), RegistryError> {
-        let place = self.0.registries.place_of(reference)?;
-        let mut unlisted = Vec::new();
-        for referrer in referrers {
-            let named = reference.pinned(referrer.descriptor.digest);
-            let (_, response) = self.push_answered(referrer, &named)?;
-            if response.header(SUBJECT_HEADER).is_none() {
-                unlisted.push(referrer.descriptor.clone());
+    /// Sends what goes along with an image to the repository of a name.
+    pub fn push_companions(&self, companions: &[Companion], reference: &Reference) -> Result<(), RegistryError> {
+        let mut unlisted: Vec<&Companion> = Vec::new();
+        for companion in companions {
+            let digest = companion.tree.descriptor.digest;
+            let named = companion.tag.as_ref().map_or_else(|| reference.pinned(digest), |tag| reference.tagged(tag));
+            let (_, response) = self.push_answered(&companion.tree, &named)?;
+            if companion.tag.is_none() && response.header(SUBJECT_HEADER).is_none() {
+                unlisted.push(companion);
             }
         }
-        if unlisted.is_empty() {
-            return Ok(());
-        }
+        let subjects: BTreeSet<Digest> = unlisted.iter().map(|companion| companion.subject).collect();
+        let of = |subject| unlisted.iter().filter(move |companion| companion.subject == subject).map(|companion| &companion.tree);
+        subjects.into_iter().try_for_each(|subject| self.list(of(subject), reference, &subject))
+    }
+
+    /// Lists what refers to a manifest where the registry does not.
+    fn list<'a>(
+        &self,
+        referrers: impl Iterator<Item = &'a ManifestTree>,
+        reference: &Reference,
+        subject: &Digest,
+    ) -> Result<(), RegistryError> {
+        let place = self.0.registries.place_of(reference)?;
         let mut index = self.tagged_referrers(&place, subject)?;
-        unlisted.retain(|entry| !index.manifests.iter().any(|known| known.digest == entry.digest));
-        index.manifests.extend(unlisted);
+        for referrer in referrers {
+            if !index.manifests.iter().any(|known| known.digest == referrer.descriptor.digest) {
+                index.manifests.push(referrer.descriptor.clone());
+            }
+        }
         let destination = Destination { client: &self.0, reference: &place };
-        destination.put_document(&tag_of(subject), media_type::OCI_INDEX, &index.encode()).map(drop)
+        destination.put_document(&referrers_tag(subject), media_type::OCI_INDEX, &index.encode()).map(drop)
     }
 
     /// The registry's own list; `None` if it keeps none.
@@ -66,14 +114,10 @@ impl RegistryClient {
 
     /// The list that clients keep under a tag.
     fn tagged_referrers(&self, reference: &Reference, subject: &Digest) -> Result<Index, RegistryError> {
-        match self.0.document(reference, &tag_of(subject)) {
+        match self.0.document(reference, &referrers_tag(subject)) {
             Ok(document) => Index::parse(&document.bytes).map_err(|source| not_an_image(reference, source)),
             Err(RegistryError::NoSuchImage { .. }) => Ok(Index::new(Vec::new())),
             Err(error) => Err(error),
         }
     }
-}
-
-fn tag_of(subject: &Digest) -> String {
-    format!("sha256-{}", subject.hex())
 }

@@ -2,8 +2,12 @@
 
 use serde::Deserialize;
 
+use crate::digest::Digest;
+
 /// So much of an error's body is read.
 pub(super) const LONGEST_BODY: u64 = 64 * 1024;
+/// How the digests begin that are known here.
+const DIGEST: &str = "sha256:";
 /// So much of it is shown.
 const LONGEST_MESSAGE: usize = 300;
 
@@ -22,19 +26,36 @@ struct Fault {
     detail: serde_json::Value,
 }
 
-/// Sums up an error's body in one line.
-pub(super) fn summary(body: &[u8]) -> String {
-    if let Ok(Errors { errors }) = serde_json::from_slice(body) {
-        return shortened(&errors.iter().take(5).map(Fault::line).collect::<Vec<_>>().join("; "));
+/// An error's body in one line, and what of it is for us.
+pub(super) struct Summary {
+    pub(super) message: String,
+    /// What `BLOB_UNKNOWN` and its kin are about.
+    pub(super) unknown_blobs: Vec<Digest>,
+}
+
+/// Sums up an error's body.
+pub(super) fn summary(body: &[u8]) -> Summary {
+    match serde_json::from_slice(body) {
+        Ok(Errors { errors }) => {
+            let message = shortened(&errors.iter().take(5).map(Fault::line).collect::<Vec<_>>().join("; "));
+            Summary { message, unknown_blobs: errors.iter().flat_map(Fault::unknown_blobs).collect() }
+        }
+        Err(_) => Summary { message: line(body), unknown_blobs: Vec::new() },
     }
+}
+
+/// One line out of what is not of the specification.
+fn line(body: &[u8]) -> String {
+    html_page(body).unwrap_or_else(|| shortened(&String::from_utf8_lossy(body)))
+}
+
+/// What page it is, if it is one of HTML.
+pub(super) fn html_page(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
-    if is_html(&text) {
-        return match title(&text) {
-            Some(title) => format!("an HTML page, `{}`", shortened(&title)),
-            None => "an HTML page".to_owned(),
-        };
-    }
-    shortened(&text)
+    is_html(&text).then(|| match title(&text) {
+        Some(title) => format!("an HTML page, `{}`", shortened(&title)),
+        None => "an HTML page".to_owned(),
+    })
 }
 
 impl Fault {
@@ -42,6 +63,15 @@ impl Fault {
         // Only text and numbers deep inside a detail are of use: distribution puts the errno there.
         let detail = if self.detail.is_null() || self.code != "UNKNOWN" { String::new() } else { format!(" {}", self.detail) };
         format!("{}: {}{detail}", self.code, self.message)
+    }
+
+    /// Registries put the digest into the message, or somewhere into the detail.
+    fn unknown_blobs(&self) -> Vec<Digest> {
+        if !self.code.contains("BLOB_UNKNOWN") && self.code != "MANIFEST_UNKNOWN" {
+            return Vec::new();
+        }
+        let text = format!("{} {}", self.message, self.detail);
+        text.match_indices(DIGEST).filter_map(|(start, _)| text.get(start..start + DIGEST.len() + 64)?.parse().ok()).collect()
     }
 }
 
@@ -85,8 +115,26 @@ mod tests {
             ("plain\r\n\u{1b}[31mtext", "plain [31mtext"),
             (&long, &format!("{}…", "x".repeat(300))),
         ] {
-            assert_eq!(summary(body.as_bytes()), expected);
+            assert_eq!(summary(body.as_bytes()).message, expected);
         }
-        assert_eq!(summary(b"\xff\xfe"), "\u{fffd}\u{fffd}");
+        assert_eq!(summary(b"\xff\xfe").message, "\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn unknown_blobs_are_found_wherever_they_are_named() {
+        let (one, other) = (Digest::of("one"), Digest::of("other"));
+        for (body, expected) in [
+            (format!(r#"{{"errors":[{{"code":"MANIFEST_BLOB_UNKNOWN","message":"x","detail":{{"digest":"{one}"}}}}]}}"#), vec![one]),
+            (
+                format!(
+                    r#"{{"errors":[{{"code":"BLOB_UNKNOWN","message":"no {one}, no {other}"}},{{"code":"DENIED","message":"{one}"}}]}}"#
+                ),
+                vec![one, other],
+            ),
+            (r#"{"errors":[{"code":"BLOB_UNKNOWN","message":"sha256:abc sha256:"}]}"#.to_owned(), vec![]),
+            (format!("BLOB_UNKNOWN {one}"), vec![]),
+        ] {
+            assert_eq!(summary(body.as_bytes()).unknown_blobs, expected, "{body}");
+        }
     }
 }

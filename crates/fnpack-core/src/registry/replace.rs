@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::error::RegistryError;
 use super::push::{Config, Mount, Piece, Pushed, Way, pieces};
 use super::transport::{Body, Call};
-use super::upload::Destination;
+use super::upload::{Destination, confirmed};
 use super::{RegistryClient, Step, parallel};
 use crate::digest::Digest;
 use crate::image::{Blob, Image};
@@ -18,7 +18,11 @@ impl RegistryClient {
     /// takes it so. If the repository lacks what it should have, all is sent as [`RegistryClient::push`] does.
     pub fn push_beside(&self, image: &Image, reference: &Reference, present: &BTreeSet<Digest>) -> Result<Pushed, RegistryError> {
         match self.push_unasked(image, reference, present) {
-            Err(RegistryError::Rejected { .. } | RegistryError::NotFound { .. }) if !present.is_empty() => self.push(image, reference),
+            Err(RegistryError::Rejected { .. } | RegistryError::NotFound { .. } | RegistryError::BlobsUnknown { .. })
+                if !present.is_empty() =>
+            {
+                self.push(image, reference)
+            }
             result => result,
         }
     }
@@ -39,7 +43,7 @@ impl RegistryClient {
                 destination.put_mounted(piece)
             }
         };
-        parallel::for_each(&pieces(image, &config), put)?.into_iter().for_each(|way| pushed.count(way));
+        parallel::for_each(&pieces(image, &config), Piece::size, put)?.into_iter().for_each(|way| pushed.count(way));
         let name = destination.manifest_name(&image.digest());
         destination.put_document(&name, image.manifest().media_type(), image.manifest_bytes())?;
         Ok(pushed)
@@ -69,12 +73,13 @@ impl Destination<'_> {
         let url = self.address("blobs/uploads/").with_query("digest", &digest.to_string());
         let headers = [("Content-Type", "application/octet-stream")];
         let call = Call { method: "POST", url: &url, headers: &headers, body: Body::Bytes(bytes) };
-        let response = self.client.ask(&call, &self.access(), &[201, 202])?;
+        let mut response = self.client.ask(&call, &self.access(), &[201, 202])?;
         if response.status == 202 {
             let url = self.client.location(&response)?.with_query("digest", &digest.to_string());
             let call = Call { method: "PUT", url: &url, headers: &headers, body: Body::Bytes(bytes) };
-            self.client.ask(&call, &self.access_at(&url), &[201])?;
+            response = self.client.ask(&call, &self.access_at(&url), &[201])?;
         }
+        confirmed(&response, "the config", *digest)?;
         Ok(Way::Sent)
     }
 }

@@ -58,7 +58,7 @@ mod tests {
         let retry_after = retry_after.map(Duration::from_secs);
         RegistryError::refused(
             "x".to_owned(),
-            Refusal { request, status, message: String::new(), retry_after, login: LoginTrace::NotAsked },
+            Refusal { request, status, message: String::new(), retry_after, unknown_blobs: Vec::new(), login: LoginTrace::NotAsked },
         )
     }
 

@@ -6,15 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::credentials::{Anonymous, Credentials, Secret};
+use super::error::RegistryError;
 use super::progress::{Progress, Quiet};
 use super::registries::Registries;
 use super::retry::Retry;
 
+/// Gives trusted certificates (DER): those of the system and the user's own. Asked for when the first server is met that needs
+/// them, as reading those of a system takes milliseconds. Without any, no HTTPS server is trusted.
+pub type TrustedRoots = Arc<dyn Fn() -> Result<Vec<Vec<u8>>, RegistryError> + Send + Sync>;
+
 /// Everything that a [`super::RegistryClient`] needs to know of its surroundings.
 #[derive(Clone)]
 pub struct Settings {
-    /// Trusted certificates (DER): those of the system and the user's own. Without any, no HTTPS server is trusted.
-    pub roots: Vec<Vec<u8>>,
+    /// Whom HTTPS servers are trusted by.
+    pub roots: TrustedRoots,
     /// Who asks, as registries log it.
     pub user_agent: String,
     /// Where logins are looked for.
@@ -40,7 +45,7 @@ pub struct Settings {
 pub struct Proxy {
     /// `http://[user:password@]host:port`.
     pub url: Secret,
-    /// Host names, `.suffixes`, or `*`.
+    /// Host names, `.suffixes`, addresses, networks, or `*`, each with or without a port.
     pub bypass: Vec<String>,
 }
 
@@ -62,7 +67,7 @@ impl Default for Timeouts {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            roots: Vec::new(),
+            roots: Arc::new(|| Ok(Vec::new())),
             user_agent: concat!("fnpack/", env!("CARGO_PKG_VERSION")).to_owned(),
             credentials: Arc::new(Anonymous),
             insecure_hosts: Vec::new(),

@@ -1,18 +1,23 @@
 //! The client against the registry of the test kit, which can be looked into and made to misbehave.
 
+mod encryption;
 mod pull;
 mod push;
+mod refusals;
 
 use std::io::{Read, Write};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use testkit::certificates::{AUTHORITY, SERVER};
 use testkit::registry::{Access, Fault, Registry};
 
 use super::credentials::{Credentials, DockerConfig, FixedLogin, Login, Secret};
 use super::*;
 use crate::digest::{DiffId, Digest};
-use crate::image::{Blob, BlobError, BlobSink, BlobSource, Descriptor, Image, ImageConfig, Index, Layer, MemoryBlobs, media_type};
+use crate::image::{
+    Blob, BlobError, BlobSink, BlobSource, Descriptor, Image, ImageConfig, Index, Layer, ManifestTree, MemoryBlobs, media_type,
+};
 use crate::reference::Reference;
 use crate::target::Target;
 
@@ -47,6 +52,18 @@ fn client_of(registry: &Registry, login: Login) -> RegistryClient {
     RegistryClient::new(Settings { credentials: Arc::new(login), ..settings() }).unwrap()
 }
 
+/// A client with files for this registry, as in `certs.d`.
+fn client_with(registry: &Registry, files: &[(&str, &str)]) -> (tempfile::TempDir, RegistryClient) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(registry.host()).join(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+    let certificate_folders = vec![folder.path().to_owned()];
+    (folder, RegistryClient::new(Settings { certificate_folders, ..settings() }).unwrap())
+}
+
 fn password(user: &str, password: &str) -> Login {
     Login::Password { user: user.to_owned(), password: Secret::new(password) }
 }
@@ -66,7 +83,7 @@ fn stocked() -> (Registry, Reference) {
 
 fn fetch(client: &RegistryClient, layer: &Layer) -> Result<Vec<u8>, BlobError> {
     let mut bytes = Vec::new();
-    client.fetch(layer, &mut bytes).map(|()| bytes)
+    client.fetch(layer, &mut bytes).map(|_| bytes)
 }
 
 /// An error with its causes, as users see it, without the registry's port.
@@ -161,7 +178,11 @@ fn documents_that_are_not_what_was_asked_for_are_refused() {
         (Fault::header("GET", "/manifests/", "Docker-Content-Digest", &other), "the manifest of `HOST/app:1` is"),
         (Fault::append("GET", "/manifests/", big.as_bytes()), "the manifest of `HOST/app:1` is longer than 4194304 bytes"),
         (Fault::corrupt("GET", "/blobs/"), "the config of `HOST/app:1` is"),
-        (Fault::status("GET", "/manifests/", 200).with_body("<html>"), "`HOST/app:1` is not an image that can be used"),
+        (
+            Fault::status("GET", "/manifests/", 200).with_body("<html><title>Sign in</title>"),
+            "`HOST` does not answer as a registry does: it sends an HTML page, `Sign in` (GET http://HOST/v2/app/manifests/1)",
+        ),
+        (Fault::status("GET", "/manifests/", 200).with_body("no JSON"), "`HOST/app:1` is not an image that can be used"),
         (Fault::status("GET", "/manifests/", 200).with_body("{}"), "`HOST/app:1` is not an image that can be used"),
         (
             Fault::status("GET", "/manifests/", 404).with_body("nothing"),

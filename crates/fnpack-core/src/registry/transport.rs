@@ -4,16 +4,20 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
-
+use super::agents::{AgentMaker, Agents};
+use super::bypass::Bypass;
+use super::clock::Clock;
+use super::early_answer;
 use super::error::{CertificateFault, Refusal, RegistryError, Request};
+use super::faults::classify;
 use super::host_certificates::HostCertificates;
+use super::http_date;
 use super::peer_certificate::PeerCertificate;
-use super::refusal;
-use super::settings::{Settings, Timeouts};
+use super::refusal::{self, Summary};
+use super::settings::Settings;
 use super::url::{Scheme, Url, is_loopback};
 
 /// What a request is made of.
@@ -49,51 +53,29 @@ pub(super) struct Response {
 /// The connections to everywhere.
 pub(super) struct Transport {
     maker: AgentMaker,
-    common: Agents,
+    /// For plain HTTP without a proxy, which needs no certificates.
+    plain: ureq::Agent,
+    /// For hosts without certificates of their own; made when the first of them is met.
+    common: Mutex<Option<Agents>>,
     /// Of hosts with certificates of their own; `None` where it is known that there are none.
     by_host: Mutex<HashMap<String, Option<Agents>>>,
     /// Of hosts that may be spoken to in plain HTTP: whether they are not.
     encrypted: Mutex<HashMap<String, bool>>,
     certificate_folders: Vec<PathBuf>,
-    bypass: Vec<String>,
-}
-
-#[derive(Clone)]
-struct Agents {
-    direct: ureq::Agent,
-    proxied: Option<ureq::Agent>,
-}
-
-/// What all connections have in common.
-struct AgentMaker {
-    roots: Vec<Certificate<'static>>,
-    user_agent: String,
-    timeouts: Timeouts,
-    proxy: Option<ureq::Proxy>,
+    bypass: Bypass,
 }
 
 impl Transport {
     pub(super) fn new(settings: &Settings) -> Result<Self, RegistryError> {
-        let proxy = match &settings.proxy {
-            None => None,
-            Some(proxy) => Some(
-                ureq::Proxy::new(proxy.url.reveal())
-                    .map_err(|source| RegistryError::Proxy { proxy: proxy.shown(), source: Box::new(source) })?,
-            ),
-        };
-        let maker = AgentMaker {
-            roots: settings.roots.iter().map(|der| Certificate::from_der(der).to_owned()).collect(),
-            user_agent: settings.user_agent.clone(),
-            timeouts: settings.timeouts,
-            proxy,
-        };
+        let maker = AgentMaker::new(settings)?;
         Ok(Self {
-            common: maker.agents(maker.tls(Vec::new(), None)),
+            plain: maker.plain(),
+            common: Mutex::default(),
             encrypted: Mutex::default(),
             maker,
             by_host: Mutex::default(),
             certificate_folders: settings.certificate_folders.clone(),
-            bypass: settings.proxy.as_ref().map(|proxy| proxy.bypass.clone()).unwrap_or_default(),
+            bypass: Bypass::new(settings.proxy.as_ref().map_or(&[], |proxy| &proxy.bypass)),
         })
     }
 
@@ -113,8 +95,10 @@ impl Transport {
         let failed = |source: ureq::Error| classify(source, host.clone(), &request);
         let fault = Cell::new(None);
         let unreadable = |source| RegistryError::Unreadable { host: host.clone(), source };
-        let mut source = Source { reader: call.body.open().map_err(unreadable)?, fault: &fault };
+        let left = call.body.length().unwrap_or_default();
+        let mut source = Source { reader: call.body.open().map_err(unreadable)?, left, fault: &fault };
         let agent = self.agent(call.url)?;
+        early_answer::begin();
         let answer = if matches!(call.body, Body::None) {
             builder.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request))
         } else {
@@ -123,28 +107,49 @@ impl Transport {
         if let Some(fault) = fault.take() {
             return Err(unreadable(fault));
         }
-        let inner = answer.map_err(failed).map_err(|error| self.with_certificate(error, call.url))?;
+        let inner = answer.map_err(failed).map_err(|error| self.with_certificates(error, call.url))?;
         Ok(Response { status: inner.status().as_u16(), url: call.url.clone(), request, inner })
     }
 
-    /// Adds what the server showed; behind a proxy only the proxy can see it.
-    fn with_certificate(&self, error: RegistryError, url: &Url) -> RegistryError {
-        let direct = self.common.proxied.is_none() || bypasses(url.host(), &self.bypass);
+    /// Adds to a fault of certificates what the server showed, or whether we did.
+    fn with_certificates(&self, error: RegistryError, url: &Url) -> RegistryError {
         match error {
-            RegistryError::Certificate { host, fault, source, .. } if direct => {
-                RegistryError::Certificate { host, fault, presented: PeerCertificate::of(url).map(Box::new), source }
+            RegistryError::Certificate { host, fault, source, .. } => {
+                // Behind a proxy only the proxy can see it.
+                let presented = if self.is_direct(url) { PeerCertificate::of(url).map(Box::new) } else { None };
+                let in_time = !matches!(fault, CertificateFault::Expired | CertificateFault::NotYetValid);
+                let clock = if in_time { Clock::Unknown } else { Clock::judge(SystemTime::now(), self.time_at(url)) };
+                RegistryError::Certificate { host, fault, presented, clock, source }
+            }
+            RegistryError::ClientCertificate { host, source, .. } => {
+                let shown = self.agents_for(url).is_ok_and(|agents| agents.show_certificate);
+                RegistryError::ClientCertificate { host, shown, source }
             }
             error => error,
         }
     }
 
+    /// What a server says the time is, whoever it is: good enough to doubt our own clock.
+    fn time_at(&self, url: &Url) -> Option<u64> {
+        let agent = self.chosen(self.maker.unverified(), url);
+        let response = agent.head(format!("https://{}/v2/", url.authority())).call().ok()?;
+        http_date::parse(response.headers().get("date")?.to_str().ok()?)
+    }
+
+    fn is_direct(&self, url: &Url) -> bool {
+        !self.maker.has_proxy() || self.bypass.covers(url)
+    }
+
     fn agent(&self, url: &Url) -> Result<ureq::Agent, RegistryError> {
+        if url.scheme() == Scheme::Http && self.is_direct(url) {
+            return Ok(self.plain.clone());
+        }
         self.agents_for(url).map(|agents| self.chosen(agents, url))
     }
 
     fn chosen(&self, agents: Agents, url: &Url) -> ureq::Agent {
         match agents.proxied {
-            Some(agent) if !bypasses(url.host(), &self.bypass) => agent,
+            Some(agent) if !self.bypass.covers(url) => agent,
             _ => agents.direct,
         }
     }
@@ -164,8 +169,7 @@ impl Transport {
 
     /// Whether a host answers over TLS when nobody looks at its certificate; then nobody does so later either.
     fn answers_unverified(&self, url: &Url) -> bool {
-        let tls = TlsConfig::builder().disable_verification(true).build();
-        let agents = self.maker.agents(tls);
+        let agents = self.maker.unverified();
         let agent = self.chosen(agents.clone(), url);
         let answers = agent.head(url.to_string()).call().is_ok();
         if answers {
@@ -175,28 +179,25 @@ impl Transport {
     }
 
     fn agents_for(&self, url: &Url) -> Result<Agents, RegistryError> {
-        if url.scheme() == Scheme::Http {
-            return Ok(self.common.clone());
-        }
         let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
-        if !by_host.contains_key(url.authority()) {
+        if url.scheme() == Scheme::Https && !by_host.contains_key(url.authority()) {
             let own = HostCertificates::read(&self.certificate_folders, url.authority())?;
-            let agents = own.map(|own| self.maker.agents(self.maker.tls(own.authorities, own.client)));
+            let agents = own.map(|own| self.maker.trusting(own.authorities, own.client)).transpose()?;
             by_host.insert(url.authority().to_owned(), agents);
         }
-        Ok(by_host.get(url.authority()).cloned().flatten().unwrap_or_else(|| self.common.clone()))
-    }
-}
-
-impl AgentMaker {
-    fn tls(&self, further: Vec<Certificate<'static>>, client: Option<ClientCert>) -> TlsConfig {
-        let roots = [self.roots.clone(), further].concat();
-        TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).client_cert(client).build()
+        match by_host.get(url.authority()) {
+            Some(Some(own)) if url.scheme() == Scheme::Https => Ok(own.clone()),
+            _ => self.common(),
+        }
     }
 
-    fn agents(&self, tls: TlsConfig) -> Agents {
-        let proxied = self.proxy.as_ref().map(|proxy| agent(tls.clone(), &self.user_agent, self.timeouts, Some(proxy.clone())));
-        Agents { direct: agent(tls, &self.user_agent, self.timeouts, None), proxied }
+    fn common(&self) -> Result<Agents, RegistryError> {
+        let mut common = self.common.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(agents) = &*common {
+            return Ok(agents.clone());
+        }
+        let agents = self.maker.trusting(Vec::new(), None)?;
+        Ok(common.insert(agents).clone())
     }
 }
 
@@ -237,12 +238,23 @@ impl Response {
 
     /// What an error's answer says; the login is filled in by who knows it.
     pub(super) fn into_refusal(self) -> Refusal {
-        let retry_after = self.header("retry-after").and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
-        let (request, status) = (self.request(), self.status);
+        let (retry_after, request, status) = (self.retry_after(), self.request(), self.status);
         let mut body = Vec::new();
         // Half a message is better than none.
         let _ = self.into_reader().take(refusal::LONGEST_BODY).read_to_end(&mut body);
-        Refusal { request, status, message: refusal::summary(&body), retry_after, login: super::LoginTrace::default() }
+        let Summary { message, unknown_blobs } = refusal::summary(&body);
+        Refusal { request, status, message, retry_after, unknown_blobs, login: super::LoginTrace::default() }
+    }
+
+    /// `Retry-After`: seconds, or a date, which is one of the server's clock.
+    fn retry_after(&self) -> Option<Duration> {
+        let value = self.header("retry-after")?.trim();
+        let until_date = || {
+            let ours = || SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+            let now = self.header("date").and_then(http_date::parse).or_else(ours)?;
+            Some(http_date::parse(value)?.saturating_sub(now))
+        };
+        value.parse().ok().or_else(until_date).map(Duration::from_secs)
     }
 }
 
@@ -267,135 +279,30 @@ impl<'a> Body<'a> {
 /// Keeps a fault of the body apart from a fault of the connection.
 struct Source<'a> {
     reader: Box<dyn Read + Send + 'a>,
+    left: u64,
     fault: &'a Cell<Option<io::Error>>,
+}
+
+impl Source<'_> {
+    /// The rest of what was announced, as nothing in particular.
+    fn skip(&mut self, bytes: usize) -> usize {
+        let skipped = bytes.min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left -= skipped as u64;
+        skipped
+    }
 }
 
 impl Read for Source<'_> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(bytes).map_err(|error| {
+        if early_answer::is_barred() {
+            return Ok(self.skip(bytes.len()));
+        }
+        let read = self.reader.read(bytes).map_err(|error| {
             let kind = error.kind();
             self.fault.set(Some(error));
-            kind.into()
-        })
-    }
-}
-
-fn agent(tls: TlsConfig, user_agent: &str, timeouts: Timeouts, proxy: Option<ureq::Proxy>) -> ureq::Agent {
-    ureq::Agent::config_builder()
-        .tls_config(tls)
-        .user_agent(user_agent)
-        .proxy(proxy)
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .timeout_resolve(Some(timeouts.connect))
-        .timeout_connect(Some(timeouts.connect))
-        .timeout_per_read(Some(timeouts.stall))
-        .timeout_per_write(Some(timeouts.stall))
-        .input_buffer_size(128 * 1024)
-        .output_buffer_size(128 * 1024)
-        .max_idle_connections_per_host(8)
-        .build()
-        .into()
-}
-
-/// Whether a host is spoken to without the proxy (`NO_PROXY` as curl and Go read it, without networks).
-fn bypasses(host: &str, list: &[String]) -> bool {
-    is_loopback(host)
-        || list.iter().map(|entry| entry.trim()).any(|entry| {
-            let name = entry.trim_start_matches("*.").trim_start_matches('.');
-            let below = host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'));
-            !name.is_empty() && (entry == "*" || below || (host == name && entry == name))
-        })
-}
-
-fn classify(error: ureq::Error, host: String, request: &Request) -> RegistryError {
-    let request = request.clone();
-    match error {
-        ureq::Error::HostNotFound => RegistryError::UnknownHost { host, request, source: Box::new(error) },
-        ureq::Error::Rustls(fault) => tls_fault(host, fault),
-        ureq::Error::Timeout(_) => RegistryError::TimedOut { host, request, source: Box::new(error) },
-        ureq::Error::ConnectionFailed | ureq::Error::ConnectProxyFailed(_) => {
-            RegistryError::CannotConnect { host, request, source: Box::new(error) }
-        }
-        ureq::Error::Io(error) => classify_io(error, host, request),
-        other => RegistryError::Protocol { host, request, reason: other.to_string() },
-    }
-}
-
-fn classify_io(error: io::Error, host: String, request: Request) -> RegistryError {
-    let error = match error.downcast::<rustls::Error>() {
-        Ok(fault) => return tls_fault(host, fault),
-        Err(error) => error,
-    };
-    let source = Box::new(error);
-    match source.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => RegistryError::TimedOut { host, request, source },
-        io::ErrorKind::ConnectionRefused
-        | io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::AddrNotAvailable
-        | io::ErrorKind::PermissionDenied => RegistryError::CannotConnect { host, request, source },
-        // Name lookups have no error kind of their own in the standard library.
-        _ if source.to_string().starts_with("failed to lookup address") => RegistryError::UnknownHost { host, request, source },
-        _ => RegistryError::Broken { host, request, source },
-    }
-}
-
-fn tls_fault(host: String, fault: rustls::Error) -> RegistryError {
-    use rustls::CertificateError as Problem;
-    let rustls::Error::InvalidCertificate(problem) = &fault else {
-        return RegistryError::Tls { host, source: Box::new(fault) };
-    };
-    let kind = match problem {
-        Problem::UnknownIssuer => CertificateFault::UnknownIssuer,
-        Problem::Expired | Problem::ExpiredContext { .. } => CertificateFault::Expired,
-        Problem::NotValidYet | Problem::NotValidYetContext { .. } => CertificateFault::NotYetValid,
-        Problem::NotValidForName | Problem::NotValidForNameContext { .. } => CertificateFault::OtherName,
-        _ => CertificateFault::Invalid,
-    };
-    RegistryError::Certificate { host, fault: kind, presented: None, source: Box::new(fault) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn proxy_is_left_out_where_the_list_says() {
-        let list: Vec<String> = [".corp.example", "exact.example", " 10.0.0.7", "*.star.example", ""].map(str::to_owned).to_vec();
-        for (host, expected) in [
-            ("localhost", true),
-            ("127.0.0.1", true),
-            ("registry.corp.example", true),
-            ("corp.example", false),
-            ("exact.example", true),
-            ("sub.exact.example", true),
-            ("notexact.example", false),
-            ("10.0.0.7", true),
-            ("a.star.example", true),
-            ("ghcr.io", false),
-        ] {
-            assert_eq!(bypasses(host, &list), expected, "{host}");
-        }
-        assert!(bypasses("ghcr.io", &["*".to_owned()]));
-    }
-
-    #[test]
-    fn certificate_faults_are_told_apart() {
-        use rustls::CertificateError as Problem;
-        let request = Request { method: "GET", url: "https://x/".to_owned() };
-        for (problem, expected) in [
-            (Problem::UnknownIssuer, CertificateFault::UnknownIssuer),
-            (Problem::Expired, CertificateFault::Expired),
-            (Problem::NotValidYet, CertificateFault::NotYetValid),
-            (Problem::NotValidForName, CertificateFault::OtherName),
-            (Problem::BadEncoding, CertificateFault::Invalid),
-        ] {
-            // The handshake wraps its error in one of input and output.
-            let error = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(problem));
-            let error = classify(error.into(), "x".to_owned(), &request);
-            assert!(matches!(&error, RegistryError::Certificate { fault, .. } if *fault == expected), "{error}");
-        }
+            io::Error::from(kind)
+        })?;
+        self.left = self.left.saturating_sub(read as u64);
+        Ok(read)
     }
 }

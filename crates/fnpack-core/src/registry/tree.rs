@@ -25,13 +25,18 @@ impl RegistryClient {
     }
 
     fn tree_at(&self, reference: &Reference) -> Result<ManifestTree, RegistryError> {
-        let document = self.0.document(reference, &name_of(reference))?;
+        self.tree_named(reference, &name_of(reference))
+    }
+
+    /// What a tag or digest in the repository of a name stands for.
+    pub(super) fn tree_named(&self, reference: &Reference, name: &str) -> Result<ManifestTree, RegistryError> {
+        let document = self.0.document(reference, name)?;
         let media_type = media_type_of(&document.bytes, document.is_index);
         let descriptor = Descriptor::of(&media_type, &document.bytes);
         ManifestTree::of_document(&Repository { client: self, reference }, descriptor, document.bytes)
     }
 
-    /// What a digest in the repository of a name stands for.
+    /// What an entry of an index in the repository of a name stands for.
     pub(super) fn tree_of(&self, reference: &Reference, descriptor: Descriptor) -> Result<ManifestTree, RegistryError> {
         ManifestTree::read(&Repository { client: self, reference }, descriptor)
     }
@@ -45,25 +50,32 @@ impl RegistryClient {
     pub(super) fn push_answered(&self, tree: &ManifestTree, reference: &Reference) -> Result<(Pushed, Response), RegistryError> {
         let place = self.0.registries.place_of(reference)?;
         let destination = Destination { client: &self.0, reference: &place };
-        let digest = tree.descriptor.digest;
-        let mut pushed = Pushed::nothing(reference, digest);
-        destination.put_parts(tree, &mut pushed)?;
-        let response = destination.put_document(&destination.manifest_name(&digest), &tree.descriptor.media_type, &tree.bytes)?;
+        let mut pushed = Pushed::nothing(reference, tree.descriptor.digest);
+        let response = destination.put_tree(tree, &destination.manifest_name(&tree.descriptor.digest), &mut pushed)?;
         Ok((pushed, response))
     }
 }
 
 impl Destination<'_> {
-    fn put_parts(&self, tree: &ManifestTree, pushed: &mut Pushed) -> Result<(), RegistryError> {
-        for child in &tree.children {
-            self.put_parts(child, pushed)?;
-            self.put_document(&child.descriptor.digest.to_string(), &child.descriptor.media_type, &child.bytes)?;
-        }
+    /// Puts all that a document names, then itself.
+    fn put_tree(&self, tree: &ManifestTree, name: &str, pushed: &mut Pushed) -> Result<Response, RegistryError> {
+        self.put_children(tree, pushed)?;
         let mut seen = BTreeSet::new();
         let once = tree.blobs.iter().filter(|(descriptor, _)| seen.insert(descriptor.digest));
         let pieces: Vec<Piece<'_>> = once.map(|(descriptor, blob)| Piece { descriptor, blob, origin: blob.repository() }).collect();
-        parallel::for_each(&pieces, |piece| self.put_blob(piece))?.into_iter().for_each(|way| pushed.count(way));
-        Ok(())
+        parallel::for_each(&pieces, Piece::size, |piece| self.put_blob(piece))?.into_iter().for_each(|way| pushed.count(way));
+        let put = || self.put_document(name, &tree.descriptor.media_type, &tree.bytes);
+        match self.put_over(&pieces, put, pushed) {
+            Err(RegistryError::BlobsUnknown { .. }) if tree.is_index() => {
+                self.put_children(tree, &mut Pushed::nothing(&pushed.reference, tree.descriptor.digest))?;
+                put()
+            }
+            result => result,
+        }
+    }
+
+    fn put_children(&self, tree: &ManifestTree, pushed: &mut Pushed) -> Result<(), RegistryError> {
+        tree.children.iter().try_for_each(|child| self.put_tree(child, &child.descriptor.digest.to_string(), pushed).map(drop))
     }
 }
 

@@ -1,8 +1,12 @@
 //! One blob on its way to a registry: OCI distribution specification, "Pushing Blobs".
 //!
 //! A blob goes up in one request. If that breaks, the registry is asked how much it has, and the rest
-//! follows as a chunk. If it has nothing or cannot say, the upload starts anew: `distribution` is one of
-//! those, as it takes only the session addresses that it gave for the bytes it had then.
+//! follows as a chunk. If it has nothing or cannot say, the upload starts anew.
+//!
+//! `distribution` up to version 2 cannot say, however the bytes are sent: each address of a session has a signed
+//! count of the bytes that were there when it was given, a request that breaks leaves more of them there, and an
+//! upload with another count than its address is given up. Chunks would only help where one ends and the next
+//! has not begun.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -101,24 +105,34 @@ impl Destination<'_> {
         let url = url.with_query("digest", &descriptor.digest.to_string());
         let call = Call { method: "PUT", url: &url, headers: &[CONTENT_TYPE], body };
         let response = self.client.ask_once(&call, &self.access_at(&url), &[201]).map_err(|error| self.of_blob(error, descriptor, blob))?;
-        self.confirmed(&response, "the blob", descriptor.digest)
+        confirmed(&response, "the blob", descriptor.digest)?;
+        if promised_digest(&response).is_none() { self.check_arrived(descriptor) } else { Ok(()) }
     }
 
-    /// Whether a registry took what was sent to it for the same.
-    pub(super) fn confirmed(&self, response: &Response, what: &'static str, expected: Digest) -> Result<(), RegistryError> {
-        match promised_digest(response) {
-            Some(actual) if actual != expected => {
-                Err(RegistryError::DigestMismatch { what, reference: self.reference.familiar(), expected, actual })
-            }
-            _ => Ok(()),
+    /// Asks for a blob whose digest the registry did not name when it took it: manifests are only sent when all
+    /// that they name is there.
+    fn check_arrived(&self, descriptor: &Descriptor) -> Result<(), RegistryError> {
+        let response = self.head_blob(&descriptor.digest)?;
+        let length: Option<u64> = response.header("content-length").and_then(|length| length.parse().ok());
+        match (response.status, length) {
+            (200, None) => confirmed(&response, "the blob", descriptor.digest),
+            (200, Some(length)) if length == descriptor.size => confirmed(&response, "the blob", descriptor.digest),
+            (200, Some(length)) => Err(response.unexpected(format!("it keeps {length} of the {} bytes that it took", descriptor.size))),
+            _ => Err(response.unexpected("it does not have the blob that it took")),
         }
+    }
+
+    pub(super) fn head_blob(&self, digest: &Digest) -> Result<Response, RegistryError> {
+        let url = self.address(&format!("blobs/{digest}"));
+        let call = Call { method: "HEAD", url: &url, headers: &[], body: Body::None };
+        self.client.ask(&call, &self.access(), &[200, 404])
     }
 
     /// Opens a blob at an offset. What lies before is read too: the digest is that of the whole.
     fn open(&self, descriptor: &Descriptor, blob: &Blob, offset: u64) -> io::Result<Box<dyn Read + Send>> {
         let progress = Arc::clone(&self.client.progress);
         progress.blob(&descriptor.digest, Step::Started(descriptor.size));
-        let reader = VerifiedReader::new(blob.open()?, descriptor, blob.location());
+        let reader = VerifiedReader::open(blob, descriptor)?;
         let mut counted = Counted { reader, progress, digest: descriptor.digest };
         io::copy(&mut counted.by_ref().take(offset), &mut io::sink())?;
         Ok(Box::new(counted))
@@ -149,6 +163,14 @@ impl Destination<'_> {
             source,
         });
         RegistryError::Blob { reference: self.reference.familiar(), source: Box::new(source) }
+    }
+}
+
+/// Whether a registry took what was sent to it for the same, where it says so.
+pub(super) fn confirmed(response: &Response, what: &'static str, expected: Digest) -> Result<(), RegistryError> {
+    match promised_digest(response) {
+        Some(actual) if actual != expected => Err(RegistryError::NotWhatWasSent { host: response.host(), what, expected, actual }),
+        _ => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use fs_err::File;
 use super::staging::Stage;
 use super::{BLOBS, Inner, Keep, Result, Store, StoreError};
 use crate::digest::{Digest, Hashing};
-use crate::image::{Blob, BlobSink, BlobSource, PendingBlob};
+use crate::image::{Blob, BlobSink, BlobSource, PendingBlob, Verified};
 
 /// From this size on a blob whose digest was known beforehand is synced and named at once, so that an interrupted
 /// pull goes on where it stopped. Others wait for the barrier, so that ten thousand configs are one sync.
@@ -30,12 +30,18 @@ struct StoredBlob {
 }
 
 /// A blob being written, in scratch.
-pub(super) struct PendingFile {
+struct Scratch<F> {
     store: Store,
     path: PathBuf,
     /// `None` once it is committed.
-    file: Option<Hashing<File>>,
+    file: Option<F>,
 }
+
+/// A blob being written that is hashed here.
+type PendingFile = Scratch<Hashing<File>>;
+
+/// A blob being written that whoever writes it hashes: it gets its name for a [`Verified`].
+pub struct IncomingBlob(Scratch<File>);
 
 impl Store {
     /// A blob that is in the store.
@@ -56,10 +62,19 @@ impl Store {
         Blob::new(StoredBlob { store: self.clone(), digest: *digest })
     }
 
-    pub(super) fn create_blob(&self) -> Result<PendingFile> {
+    /// Starts a blob that is checked on its way here.
+    pub fn receive(&self) -> Result<IncomingBlob> {
+        self.create_scratch(|file| file).map(IncomingBlob)
+    }
+
+    fn create_blob(&self) -> Result<PendingFile> {
+        self.create_scratch(Hashing::new)
+    }
+
+    fn create_scratch<F>(&self, wrap: impl FnOnce(File) -> F) -> Result<Scratch<F>> {
         let path = self.inner.scratch_path()?;
-        let file = Hashing::new(self.inner.disk.create_new(&path)?);
-        Ok(PendingFile { store: self.clone(), path, file: Some(file) })
+        let file = wrap(self.inner.disk.create_new(&path)?);
+        Ok(Scratch { store: self.clone(), path, file: Some(file) })
     }
 
     /// Opens a blob that is here; the reader ends in an error if the bytes are not those of the name.
@@ -118,6 +133,13 @@ impl BlobSource for StoredBlob {
         }
     }
 
+    fn open_unchecked(&self) -> io::Result<Box<dyn Read + Send>> {
+        match self.store.inner.open_stage(&Stage::Blob(self.digest))? {
+            Some(file) => Ok(Box::new(file)),
+            None => self.open(),
+        }
+    }
+
     fn location(&self) -> String {
         let stage = Stage::Blob(self.digest);
         match self.repository() {
@@ -143,7 +165,7 @@ impl BlobSink for Store {
     }
 }
 
-impl Write for PendingFile {
+impl<F: Write> Write for Scratch<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.file {
             Some(file) => Ok(file.write(bytes).map_err(|source| StoreError::io("write", &self.path, source))?),
@@ -163,34 +185,60 @@ impl PendingBlob for PendingFile {
     }
 }
 
-impl PendingFile {
-    /// Ends the blob: staged, or named at once if it is large and was fetched.
-    pub(super) fn finish(&mut self, expected: Option<&Digest>) -> Result<(Digest, u64)> {
+impl Scratch<Hashing<File>> {
+    /// Ends the blob, under the digest of what was written.
+    fn finish(&mut self, expected: Option<&Digest>) -> Result<(Digest, u64)> {
         let Some(file) = self.file.take() else {
             return Err(StoreError::Io { action: "commit again", path: self.path.clone(), source: io::ErrorKind::BrokenPipe.into() });
         };
         let (_, hash, size) = file.finish();
         let actual = Digest::from_sha256(hash);
-        let inner = &self.store.inner;
         if let Some(expected) = expected.filter(|expected| **expected != actual) {
-            inner.disk.discard_file(&self.path);
+            self.store.inner.disk.discard_file(&self.path);
             return Err(StoreError::WrongDigest { expected: *expected, actual });
         }
-        inner.protect([Keep::Blob(actual)])?;
-        if inner.has_blob(&actual)? {
-            inner.disk.discard_file(&self.path);
-        } else if size < LARGE || expected.is_none() {
-            inner.stage_file(Stage::Blob(actual), self.path.clone());
-        } else {
-            inner.disk.sync_file(&self.path)?;
-            inner.disk.rename(&self.path, &inner.path_of(&Stage::Blob(actual)))?;
-            inner.disk.sync_folder(&inner.disk.at(BLOBS))?;
-        }
+        self.keep(actual, expected.is_some() && size >= LARGE)?;
         Ok((actual, size))
     }
 }
 
-impl Drop for PendingFile {
+impl<F> Scratch<F> {
+    /// The finished file is named at once, or staged.
+    fn keep(&self, digest: Digest, at_once: bool) -> Result<()> {
+        let inner = &self.store.inner;
+        inner.protect([Keep::Blob(digest)])?;
+        if inner.has_blob(&digest)? {
+            inner.disk.discard_file(&self.path);
+        } else if at_once {
+            inner.disk.sync_file(&self.path)?;
+            inner.disk.rename(&self.path, &inner.path_of(&Stage::Blob(digest)))?;
+            inner.disk.sync_folder(&inner.disk.at(BLOBS))?;
+        } else {
+            inner.stage_file(Stage::Blob(digest), self.path.clone());
+        }
+        Ok(())
+    }
+}
+
+impl Write for IncomingBlob {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl IncomingBlob {
+    /// Ends the blob, under the digest that its bytes were found to have.
+    pub fn commit(mut self, verified: &Verified) -> Result<()> {
+        self.0.file = None;
+        self.0.keep(verified.digest(), verified.size() >= LARGE)
+    }
+}
+
+impl<F> Drop for Scratch<F> {
     fn drop(&mut self) {
         if self.file.is_some() {
             self.store.inner.disk.discard_file(&self.path);
@@ -234,7 +282,7 @@ impl Read for Verifying {
 /// Copies a blob of any origin into the store: nothing beyond its announced size, nothing under another digest.
 pub(super) fn copy_blob(store: &Store, blob: &Blob, digest: &Digest, size: u64) -> Result<()> {
     let failed = |source| StoreError::BlobRead { digest: *digest, location: blob.location(), source };
-    let mut reader = blob.open().map_err(failed)?.take(size.saturating_add(1));
+    let mut reader = blob.open_unchecked().map_err(failed)?.take(size.saturating_add(1));
     let mut pending = store.create_blob()?;
     let mut buffer = vec![0; 256 * 1024];
     loop {

@@ -49,21 +49,32 @@ impl Store {
         Ok(Scratch { path, store: self.clone() })
     }
 
-    /// Moves folders that lie directly in `scratch` to where they stay. They are kept by this process's lease, and
-    /// later by the records that name them.
+    /// Moves a folder that lies directly in `scratch` to where it stays. It is kept by this process's lease, and later by
+    /// the records that name it.
+    pub fn commit_folder(&self, scratch: &Scratch, name: impl AsRef<Path>) -> Result<FolderId> {
+        let id = FolderId::new(super::names::unique());
+        self.commit(scratch, &[(name.as_ref(), &id)])?;
+        Ok(id)
+    }
+
+    /// The same for several, with one wait for the disk.
     pub fn commit_folders(&self, scratch: &Scratch, names: &[impl AsRef<Path>]) -> Result<Vec<FolderId>> {
-        if names.is_empty() {
-            return Ok(Vec::new());
+        let ids: Vec<FolderId> = names.iter().map(|_| FolderId::new(super::names::unique())).collect();
+        let folders: Vec<(&Path, &FolderId)> = names.iter().map(AsRef::as_ref).zip(&ids).collect();
+        if !folders.is_empty() {
+            self.commit(scratch, &folders)?;
         }
-        let from: Vec<PathBuf> = names.iter().map(|name| scratch.folder_in_it(name.as_ref())).collect::<Result<_>>()?;
-        let ids: Vec<FolderId> = from.iter().map(|_| FolderId::new(super::names::unique())).collect();
-        self.inner.protect(ids.iter().cloned().map(Keep::Folder))?;
+        Ok(ids)
+    }
+
+    fn commit(&self, scratch: &Scratch, folders: &[(&Path, &FolderId)]) -> Result<()> {
+        let from: Vec<PathBuf> = folders.iter().map(|(name, _)| scratch.folder_in_it(name)).collect::<Result<_>>()?;
+        self.inner.protect(folders.iter().map(|(_, id)| Keep::Folder((*id).clone())))?;
         self.inner.disk.sync_all()?;
-        for (from, id) in from.iter().zip(&ids) {
+        for (from, (_, id)) in from.iter().zip(folders) {
             self.inner.disk.rename(from, &self.inner.folder_path(id))?;
         }
-        self.inner.disk.sync_folder(&self.inner.disk.at(FOLDERS))?;
-        Ok(ids)
+        self.inner.disk.sync_folder(&self.inner.disk.at(FOLDERS))
     }
 
     /// Where a committed folder is; `None` if it was collected. It stays while this process lives. Nobody may write to it.

@@ -21,6 +21,7 @@ pub(super) struct Lease {
     id: String,
     file: File,
     named: HashSet<Keep>,
+    has_scratch: bool,
 }
 
 impl Inner {
@@ -55,8 +56,12 @@ impl Inner {
     /// The folder of this process in scratch.
     pub(super) fn lease_scratch(&self) -> Result<PathBuf> {
         let mut lease = lock(&self.lease);
-        let path = self.disk.at(SCRATCH).join(&self.taken(&mut lease)?.id);
-        self.disk.create_folders(&path)?;
+        let lease = self.taken(&mut lease)?;
+        let path = self.disk.at(SCRATCH).join(&lease.id);
+        if !lease.has_scratch {
+            self.disk.create_folders(&path)?;
+            lease.has_scratch = true;
+        }
         Ok(path)
     }
 
@@ -77,7 +82,7 @@ impl Inner {
         let _gate = self.gate(FlockOperation::LockShared)?;
         let file = self.disk.create_new(&path)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|source| StoreError::io("lock", &path, source))?;
-        Ok(Lease { id, file, named: HashSet::new() })
+        Ok(Lease { id, file, named: HashSet::new(), has_scratch: false })
     }
 
     pub(super) fn end_lease(&self) -> Result<()> {

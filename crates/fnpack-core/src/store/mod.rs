@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use blobs::BlobFetcher;
+pub use blobs::{BlobFetcher, IncomingBlob};
 pub use check::{CheckOptions, Fault};
 pub use disk::FaultPoint;
 pub use error::StoreError;

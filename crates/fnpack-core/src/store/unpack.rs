@@ -1,6 +1,7 @@
 //! One layer from blob to folder: read, uncompressed and hashed by one thread, applied by another.
 
 use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::digest::{DiffId, Hashing};
@@ -9,6 +10,10 @@ use crate::layers::decompress::decompress;
 use crate::root::Root;
 
 const PIECE: usize = 256 * 1024;
+/// What is larger unpacked, and so many times as large as packed, is made to fill disks: programs and libraries unpack to
+/// three times their size, files of nothing but zeros are rarely this long.
+const LONGEST_ODD: u64 = 4 * 1024 * 1024 * 1024;
+const MOST_GROWTH: u64 = 200;
 /// Pieces in flight: enough that neither thread waits for a short stall of the other.
 const AHEAD: usize = 8;
 
@@ -33,15 +38,40 @@ fn pump(blob: impl Read + Send, pieces: &SyncSender<io::Result<Vec<u8>>>) -> Dif
 }
 
 fn forward(blob: impl Read + Send, hashing: &mut impl Write, pieces: &SyncSender<io::Result<Vec<u8>>>) -> io::Result<()> {
-    let mut tar = decompress(blob)?;
+    let packed = AtomicU64::new(0);
+    let mut tar = decompress(Counted { reader: blob, bytes: &packed })?;
+    let mut unpacked = 0;
     loop {
         let mut piece = Vec::with_capacity(PIECE);
-        tar.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+        unpacked += tar.by_ref().take(PIECE as u64).read_to_end(&mut piece)? as u64;
+        if is_bomb(packed.load(Ordering::Relaxed), unpacked) {
+            return Err(io::Error::other(format!(
+                "it unpacks to more than {MOST_GROWTH} times its size, which no honest layer of this size does"
+            )));
+        }
         hashing.write_all(&piece)?;
         // Nobody listens once applying has failed.
         if piece.is_empty() || pieces.send(Ok(piece)).is_err() {
             return Ok(());
         }
+    }
+}
+
+fn is_bomb(packed: u64, unpacked: u64) -> bool {
+    unpacked > LONGEST_ODD && unpacked / MOST_GROWTH > packed
+}
+
+/// Counts what is read.
+struct Counted<'a, R> {
+    reader: R,
+    bytes: &'a AtomicU64,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(bytes)?;
+        self.bytes.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
     }
 }
 
@@ -65,5 +95,25 @@ impl Read for Pieces {
         let read = rest.read(bytes)?;
         self.position += read;
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_that_grow_without_measure_are_bombs() {
+        const GIB: u64 = 1 << 30;
+        for (packed, unpacked, expected) in [
+            (1_000, 2 * GIB, false),
+            (1_000, 4 * GIB + 1, true),
+            (20 << 20, 5 * GIB, true),
+            (100 << 20, 5 * GIB, false),
+            (3 * GIB, 10 * GIB, false),
+            (10 * GIB, 10 * GIB, false),
+        ] {
+            assert_eq!(is_bomb(packed, unpacked), expected, "{packed} to {unpacked}");
+        }
     }
 }

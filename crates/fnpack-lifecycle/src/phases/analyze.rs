@@ -91,7 +91,7 @@ pub(super) fn restore_sbom(session: &Session<'_>, analysis: &Analysis) -> Result
     let Some(layer) = previous.image.layers().iter().find(|layer| layer.diff_id.to_string() == record.sha) else { return Ok(()) };
     let layers = place(&session.arguments.path(Flag::Layers)).or_fail(Step { code: ExitCode::Analyze, action: "restore the SBOM" })?;
     let restore = || -> Result<(), SbomError> {
-        let blob = VerifiedReader::new(layer.blob.open()?, &layer.descriptor, layer.blob.location());
+        let blob = VerifiedReader::open(&layer.blob, &layer.descriptor)?;
         unpack(decompress(blob)?, &layers, "sbom/launch".as_ref(), session.identity.heir())?;
         Ok(())
     };

@@ -102,7 +102,8 @@ fn introduce(channel: &Channel, child: &Child, plan: &EnterPlan) -> Result<(), S
     let welcome = stage::Welcome { program: plan.program.clone(), caller: rustix::process::getpid().as_raw_pid() };
     channel.send(&welcome, &[rustix::stdio::stdin().as_fd()])?;
     answer(channel)?;
-    channel.send(&stage::Mapped { range: map_ids(child.id(), plan.subordinate_ids)? }, &[])?;
+    map_ids(child.id(), plan.subordinate_ids)?;
+    channel.send(&stage::Mapped {}, &[])?;
     // The socket is closed by the execution of the program, or says why there was none.
     match channel.receive::<Result<(), SandboxError>>()? {
         None => Ok(()),
@@ -114,14 +115,14 @@ fn answer(channel: &Channel) -> Result<(), SandboxError> {
     channel.receive::<Result<(), SandboxError>>()?.map_or(Err(SandboxError::Vanished), |(result, _)| result)
 }
 
-/// Maps ids for another process; tells whether more than one.
-fn map_ids(pid: u32, subordinate_ids: bool) -> Result<bool, SandboxError> {
+/// Maps ids for another process: a range where there is one, else its own.
+fn map_ids(pid: u32, subordinate_ids: bool) -> Result<(), SandboxError> {
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     if subordinate_ids {
         let (uids, gids) = (Lent::to(uid, "/etc/subuid".as_ref()), Lent::to(uid, "/etc/subgid".as_ref()));
         // Where the helper is missing or refuses, one id is better than none; `probe` tells the reason.
         if !uids.is_empty() && !gids.is_empty() && run_helper("newuidmap", pid, &uids.arguments(uid)).is_ok() {
-            return run_helper("newgidmap", pid, &gids.arguments(gid)).map(|()| true);
+            return run_helper("newgidmap", pid, &gids.arguments(gid));
         }
     }
     for (file, text) in [("setgroups", "deny".to_owned()), ("uid_map", format!("0 {uid} 1")), ("gid_map", format!("0 {gid} 1"))] {
@@ -129,7 +130,7 @@ fn map_ids(pid: u32, subordinate_ids: bool) -> Result<bool, SandboxError> {
         fs_err::write(&path, text)
             .map_err(|error| SandboxError::IdMapping { message: path.display().to_string(), source: errno_of(&error) })?;
     }
-    Ok(false)
+    Ok(())
 }
 
 fn run_helper(name: &str, pid: u32, arguments: &[String]) -> Result<(), SandboxError> {

@@ -28,11 +28,9 @@ pub(crate) struct Welcome {
     pub(crate) caller: i32,
 }
 
-/// From the caller, when ids are mapped: whether more than one.
+/// From the caller, when ids are mapped.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Mapped {
-    pub(crate) range: bool,
-}
+pub(crate) struct Mapped {}
 
 /// Does it; ends this process if it cannot.
 pub(crate) fn main() -> ! {
@@ -51,8 +49,10 @@ fn run(channel: &Channel) -> Result<std::convert::Infallible, SandboxError> {
     syscall::release_all_signals().map_err(SandboxError::process("let signals through"))?;
     syscall::unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNS).map_err(|source| SandboxError::UserNamespace { source })?;
     channel.send(&Ok::<(), SandboxError>(()), &[])?;
-    let Some((mapped, _)) = channel.receive::<Mapped>()? else { return Err(SandboxError::Vanished) };
-    become_root(mapped.range).map_err(|source| SandboxError::Credentials { uid: 0, gid: 0, source })?;
+    if channel.receive::<Mapped>()?.is_none() {
+        return Err(SandboxError::Vanished);
+    }
+    become_root().map_err(|source| SandboxError::Credentials { uid: 0, gid: 0, source })?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).map_err(|source| SandboxError::Namespaces { source })?;
     die_with_parent()?;
     if rustix::process::getppid().map(Pid::as_raw_pid) != Some(welcome.caller) {
@@ -63,10 +63,8 @@ fn run(channel: &Channel) -> Result<std::convert::Infallible, SandboxError> {
     Err(execute(welcome.program))
 }
 
-fn become_root(range: bool) -> rustix::io::Result<()> {
-    if range {
-        rustix::thread::set_thread_groups(&[])?;
-    }
+/// The groups stay: they are the user's right to sources and sockets. What runs in a sandbox gets groups of its own.
+fn become_root() -> rustix::io::Result<()> {
     rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
     rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
 }

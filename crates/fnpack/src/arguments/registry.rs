@@ -10,11 +10,11 @@ pub(crate) struct LoginArguments {
     /// Registry
     #[arg(value_name = "HOST")]
     pub(crate) registry: String,
-    /// Name of the account
+    /// Name of the account; asked for at the terminal if left out
     #[arg(short, long, value_name = "NAME")]
-    pub(crate) username: String,
-    /// Read the password, or an access token, from standard input
-    #[arg(long, required = true)]
+    pub(crate) username: Option<String>,
+    /// Read the password, or an access token, from standard input; without this it is asked for at the terminal
+    #[arg(long)]
     pub(crate) password_stdin: bool,
 }
 
@@ -40,6 +40,7 @@ pub(crate) struct AccessArguments {
 
 pub(super) const LOGIN_EXAMPLES: &str = "\
 Examples:
+  fnpack login registry.example.com
   fnpack login registry.example.com -u me --password-stdin < token
   pass show registry | fnpack login docker.io -u me --password-stdin";
 

@@ -201,8 +201,10 @@ fn copy(from: &Address, to: &Address, platforms: &PlatformsArguments, session: &
     if let Some(loaded) = &copied.loaded {
         session.loaded(loaded);
     }
-    if copied.referrers > 0 {
-        session.ui.step(&format!("{} that refer to it went along", copied.referrers));
+    match copied.companions {
+        0 => {}
+        1 => session.ui.step("1 signature, SBOM or the like went along"),
+        several => session.ui.step(&format!("{several} signatures, SBOMs or the like went along")),
     }
     match to {
         Address::Named(reference) => {

@@ -1,6 +1,6 @@
 //! `fnpack login` and `fnpack logout`: the logins that docker, podman and skopeo share.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use fnpack_core::reference::Reference;
@@ -11,6 +11,7 @@ use crate::arguments::{GlobalArguments, LoginArguments, LogoutArguments};
 use crate::error::{Class, CommandError};
 use crate::registries;
 use crate::settings::Settings;
+use crate::terminal;
 use crate::ui::Ui;
 
 /// Tokens are a few KiB.
@@ -21,11 +22,11 @@ pub(super) fn login(arguments: &LoginArguments, global: &GlobalArguments, ui: &U
     let registry = registry(&arguments.registry)?;
     let settings = settings(global)?;
     let file = settings.registries.login_file().ok_or_else(no_file)?;
-    let password = password()?;
+    let (user, password) = if arguments.password_stdin { given(arguments)? } else { asked(arguments, &registry, ui)? };
     if !global.offline {
-        prove(&registry, &arguments.username, &password, &settings, ui)?;
+        prove(&registry, &user, &password, &settings, ui)?;
     }
-    let place = file.store(&registry, &arguments.username, &password)?;
+    let place = file.store(&registry, &user, &password)?;
     ui.step(&format!("the login for `{registry}` is kept in {place}"));
     Ok(())
 }
@@ -72,20 +73,44 @@ fn registry(text: &str) -> Result<String, CommandError> {
     }
 }
 
-fn password() -> Result<Secret, CommandError> {
-    let input = io::stdin();
-    if input.is_terminal() {
+/// Name and password from the command line and standard input.
+fn given(arguments: &LoginArguments) -> Result<(String, Secret), CommandError> {
+    let Some(user) = &arguments.username else {
+        return Err(CommandError::message(Class::Usage, "a password in standard input needs the name of its account")
+            .hint("name it with `--username NAME`"));
+    };
+    if terminal::is_there() {
         return Err(CommandError::message(Class::Usage, "a password that is typed here would be seen")
-            .hint("give it through a pipe or from a file: `fnpack login … --password-stdin < FILE`"));
+            .hint("leave out `--password-stdin`: then it is asked for and not shown"));
     }
     let mut text = String::new();
-    input.take(LONGEST_PASSWORD).read_to_string(&mut text).map_err(|error| CommandError::new(Class::Usage, error))?;
+    io::stdin().take(LONGEST_PASSWORD).read_to_string(&mut text).map_err(|error| CommandError::new(Class::Usage, error))?;
     let password = text.strip_suffix('\n').unwrap_or(&text);
     let password = password.strip_suffix('\r').unwrap_or(password);
     if password.is_empty() {
         return Err(CommandError::message(Class::Usage, "there is no password in standard input"));
     }
-    Ok(Secret::new(password))
+    Ok((user.clone(), Secret::new(password)))
+}
+
+/// Name and password from the person at the terminal.
+fn asked(arguments: &LoginArguments, registry: &str, ui: &Ui) -> Result<(String, Secret), CommandError> {
+    if !terminal::is_there() {
+        return Err(CommandError::message(Class::Usage, "there is no terminal to ask for the password at")
+            .hint("give it from a file or through a pipe: `fnpack login HOST --username NAME --password-stdin < FILE`"));
+    }
+    let user = match &arguments.username {
+        Some(user) => user.clone(),
+        None => terminal::ask(&format!("name at `{registry}`: "), ui)?,
+    };
+    if user.is_empty() {
+        return Err(CommandError::message(Class::Usage, "no name was typed"));
+    }
+    let password = terminal::ask_hidden(&format!("password of `{user}`, or an access token (not shown): "), ui)?;
+    if password.reveal().is_empty() {
+        return Err(CommandError::message(Class::Usage, "no password was typed"));
+    }
+    Ok((user, password))
 }
 
 #[cfg(test)]

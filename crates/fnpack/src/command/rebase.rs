@@ -88,8 +88,7 @@ fn here(arguments: &RebaseArguments, session: &Session<'_>) -> Result<(), Comman
     if !arguments.dry_run {
         deliver(&rebased.image, places, session)?;
         if arguments.load {
-            let names: Vec<Reference> = places.iter().filter_map(Address::reference).cloned().collect();
-            session.load(&rebased.image, &names)?;
+            load(&rebased.image, places, session)?;
         }
     }
     for place in places {
@@ -129,6 +128,17 @@ fn deliver(image: &Image, places: &[Address], session: &Session<'_>) -> Result<(
     }
     session.ui.progress_done();
     Ok(())
+}
+
+/// Only names in the store mean the same in an engine.
+fn load(image: &Image, places: &[Address], session: &Session<'_>) -> Result<(), CommandError> {
+    let names: Vec<Reference> =
+        places.iter().filter(|place| matches!(place, Address::Named(_))).filter_map(Address::reference).cloned().collect();
+    if names.is_empty() {
+        return Err(CommandError::message(Class::Usage, "an engine knows images by names, and the result has none")
+            .hint("give it one with `-t NAME`, or with `-t docker-daemon:NAME` in the engine alone"));
+    }
+    session.load(image, &names)
 }
 
 fn tell(place: &Address, digest: Digest, session: &Session<'_>) {

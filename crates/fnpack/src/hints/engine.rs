@@ -22,6 +22,9 @@ impl Explain for EngineError {
             Self::Context { .. } => configuration.hint("see `docker context ls`, or name the engine with DOCKER_HOST"),
             Self::Certificates { .. } => configuration.hint("put `ca.pem`, `cert.pem` and `key.pem` there, or name another folder with DOCKER_CERT_PATH"),
             Self::NotConnected { .. } => engine.hint(ARCHIVE),
+            Self::Tls { .. } => {
+                engine.hint("check the port, DOCKER_TLS_VERIFY, and the `ca.pem`, `cert.pem` and `key.pem` in DOCKER_CERT_PATH")
+            }
             Self::Forbidden { .. } => {
                 engine.hint("join the group `docker` (`sudo usermod -aG docker $USER`, then log in again), or use rootless podman: `systemctl --user start podman.socket`")
             }

@@ -1,8 +1,12 @@
 //! Registries: the network, logins, what they answer.
 
+use std::borrow::Cow;
+use std::error::Error;
+use std::io;
+
 use fnpack_core::pipeline::ConnectError;
-use fnpack_core::registry::credentials::CredentialsError;
-use fnpack_core::registry::{CertificateFault, LoginTrace, Refusal, RegistriesError, RegistryError};
+use fnpack_core::registry::credentials::{CredentialsError, ProgramError};
+use fnpack_core::registry::{CertificateFault, Clock, LoginTrace, Refusal, RegistriesError, RegistryError};
 
 use super::{Advice, Explain};
 use crate::error::Class::{Configuration, Machine, Registry};
@@ -19,7 +23,8 @@ impl Explain for RegistryError {
                 registry.hint("check the name and the network, or bring the image with `fnpack image load` or `fnpack image import`")
             }
             Self::CannotConnect { .. } | Self::TimedOut { .. } | Self::Broken { .. } => registry.hint(BRING),
-            Self::Certificate { fault, .. } => registry.hint(certificate(*fault)),
+            Self::Certificate { fault, clock, .. } => registry.hint(certificate(*fault, clock)),
+            Self::ClientCertificate { host, shown, .. } => registry.hint(client_certificate(host, *shown)),
             Self::Tls { .. } => registry.hint("check the port: only registries on this machine are asked by plain HTTP"),
             Self::Unauthorized { host, source } => registry.hint(login(host, source)),
             Self::Forbidden { host, source } => registry.hint(rights(host, source)),
@@ -34,8 +39,11 @@ impl Explain for RegistryError {
             }),
             Self::StorageFull { .. } => registry.hint("have its administrator free space"),
             Self::Failed { .. } => registry.hint(LATER),
-            Self::Rejected { source, .. } if source.status == 413 => {
-                registry.hint("have the administrator of the proxy before the registry raise its limit on the size of requests")
+            Self::TooLarge { .. } => {
+                registry.hint("have its administrator, or that of the proxy before it, raise the limit on the size of requests")
+            }
+            Self::BlobsUnknown { .. } => {
+                registry.hint("push again; if it stays so, have its administrator look at its storage and garbage collection")
             }
             Self::Rejected { source, .. } if source.status == 405 => {
                 registry.hint("see whether it takes images at the moment: registries that only give answer so")
@@ -47,10 +55,13 @@ impl Explain for RegistryError {
             Self::Blocked { .. } => Advice::new(Configuration).hint("use another registry, or change that file"),
             Self::NoPlace { source, .. } => source.advice(),
             Self::CertificateFile { .. } => {
-                Advice::new(Configuration).hint("put a certificate in PEM there (`-----BEGIN CERTIFICATE-----`)")
+                Advice::new(Configuration).hint("put a certificate in PEM there (`-----BEGIN CERTIFICATE-----`), or name another place (`--registry-ca`, SSL_CERT_FILE, SSL_CERT_DIR)")
             }
             Self::Protocol { .. } => registry.hint("check host and path: it may be a web page or a login portal"),
             Self::UnsafeTokenService { .. } => registry.hint("have its administrator serve logins by https"),
+            Self::NotWhatWasSent { .. } => {
+                registry.hint("push again; if it stays so, have its administrator look at it: what it took is not what was sent")
+            }
             Self::TooLong { .. } | Self::DigestMismatch { .. } => {
                 registry.hint("have the image pushed anew: this one is damaged or hostile")
             }
@@ -63,16 +74,32 @@ impl Explain for RegistryError {
     }
 }
 
-fn certificate(fault: CertificateFault) -> &'static str {
-    match fault {
-        CertificateFault::UnknownIssuer => {
-            "name a file that has the authority's certificate with `--registry-ca FILE`, or add it to the system's (a proxy that opens TLS has one too)"
+fn certificate(fault: CertificateFault, clock: &Clock) -> Cow<'static, str> {
+    match (fault, clock) {
+        (CertificateFault::Expired | CertificateFault::NotYetValid, Clock::Wrong { here, there: Some(there) }) => {
+            format!("set this machine's clock: it shows {here}, the server's {there}").into()
         }
-        CertificateFault::Expired | CertificateFault::NotYetValid => {
-            "check this machine's clock; if it is right, have the certificate renewed"
+        (CertificateFault::Expired | CertificateFault::NotYetValid, Clock::Wrong { here, there: None }) => {
+            format!("set this machine's clock: it shows {here}, which is before fnpack was made").into()
         }
-        CertificateFault::OtherName => "use the host name that the certificate is for",
-        CertificateFault::Invalid => "have the registry's administrator look at it",
+        (CertificateFault::Expired, Clock::Agrees) => "have its administrator renew the certificate".into(),
+        (CertificateFault::NotYetValid, Clock::Agrees) => "have its administrator look at the certificate, or wait until it is valid".into(),
+        (CertificateFault::Expired | CertificateFault::NotYetValid, Clock::Unknown) => {
+            "check this machine's clock; if it is right, have the certificate renewed".into()
+        }
+        (CertificateFault::UnknownIssuer, _) => {
+            "name a file that has the authority's certificate with `--registry-ca FILE`, or add it to the system's (a proxy that opens TLS has one too)".into()
+        }
+        (CertificateFault::OtherName, _) => "use the host name that the certificate is for".into(),
+        (CertificateFault::Invalid, _) => "have the registry's administrator look at it".into(),
+    }
+}
+
+fn client_certificate(host: &str, shown: bool) -> String {
+    if shown {
+        format!("have it renewed by who gave it, and put it as NAME.cert and NAME.key into `certs.d/{host}`")
+    } else {
+        format!("put NAME.cert and NAME.key into `~/.config/containers/certs.d/{host}` or `/etc/docker/certs.d/{host}`")
     }
 }
 
@@ -101,11 +128,20 @@ impl Explain for CredentialsError {
             Self::File { .. } => {
                 Advice::new(Machine).hint("make it readable and writable for you, or name another with REGISTRY_AUTH_FILE")
             }
+            Self::Helper { helper, source, .. } if is_absent(&**source) => {
+                configuration.hint(format!("install `docker-credential-{helper}`, or take it out of the file"))
+            }
             Self::Helper { helper, .. } => {
                 configuration.hint(format!("see what `docker-credential-{helper} list` says, or take the helper out of the file"))
             }
         }
     }
+}
+
+/// Whether a helper is not there at all.
+fn is_absent(error: &(dyn Error + 'static)) -> bool {
+    let start = error.downcast_ref::<ProgramError>();
+    matches!(start, Some(ProgramError::Start { source, .. }) if source.kind() == io::ErrorKind::NotFound)
 }
 
 impl Explain for RegistriesError {

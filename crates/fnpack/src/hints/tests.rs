@@ -3,6 +3,7 @@ use std::io;
 use fnpack_core::archive::ArchiveError;
 use fnpack_core::builder::{self, BuilderToml, CheckError, CreateError};
 use fnpack_core::dockerfile::{DockerfileError, parse};
+use fnpack_core::engine::EngineError;
 use fnpack_core::executor::{ExecutorError, ExitStatus};
 use fnpack_core::image::{BlobError, BlobSink};
 use fnpack_core::layers::LayerError;
@@ -16,7 +17,7 @@ use fnpack_core::project::ProjectToml;
 use fnpack_core::rebase::{Objection, RebaseError};
 use fnpack_core::reference::Reference;
 use fnpack_core::registry::credentials::DockerConfig;
-use fnpack_core::registry::{CertificateFault, LoginTrace, Refusal, RegistryError, Request};
+use fnpack_core::registry::{CertificateFault, Clock, LoginTrace, Refusal, RegistryError, Request};
 use fnpack_core::source::Source;
 use fnpack_core::store::{Store, StoreError};
 use fnpack_sandbox::{IdMapping, OverlayXattr, SandboxError};
@@ -29,14 +30,17 @@ fn told(error: impl Into<CommandError>) -> (u8, String) {
     (error.code(), error.render())
 }
 
-#[expect(clippy::unnecessary_box_returns, reason = "the errors hold it so")]
 fn refusal(status: u16, login: LoginTrace) -> Box<Refusal> {
     let request = Request { method: "GET", url: "https://r.example.com/v2/a/manifests/latest".into() };
-    Box::new(Refusal { request, status, message: String::new(), retry_after: None, login })
+    Box::new(Refusal { request, status, message: String::new(), retry_after: None, unknown_blobs: Vec::new(), login })
 }
 
 fn request() -> Request {
     Request { method: "GET", url: "https://r.example.com/v2/".into() }
+}
+
+fn certificate(fault: CertificateFault, clock: Clock) -> RegistryError {
+    RegistryError::Certificate { host: host(), fault, presented: None, clock, source: "no".into() }
 }
 
 fn host() -> String {
@@ -45,6 +49,25 @@ fn host() -> String {
 
 fn disk_full() -> StoreError {
     StoreError::DiskFull { path: "/store/blobs".into(), source: io::ErrorKind::StorageFull.into() }
+}
+
+#[test]
+fn engines_have_one_next_step() {
+    let place = || "/run/docker.sock".to_owned();
+    let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+    for (error, code, told_of) in [
+        (EngineError::NoEngine { looked_at: vec!["there is no `/run/docker.sock`".into()] }, 4, "there is no `/run/docker.sock`"),
+        (EngineError::NotConnected { place: place(), source: refused() }, 4, "fnpack image save"),
+        (EngineError::Forbidden { place: place(), source: refused() }, 4, "group `docker`"),
+        (EngineError::Ssh { named_by: "DOCKER_HOST".into(), address: "ssh://a".into() }, 3, "ssh -nNT"),
+        (EngineError::Context { name: "lab".into(), path: "/c".into(), source: refused() }, 3, "docker context ls"),
+        (EngineError::NotAnEngine { place: place(), reason: "no".into() }, 4, "DOCKER_HOST=unix://"),
+        (EngineError::Pipe(refused()), 5, "may open no more files"),
+    ] {
+        let (actual, text) = told(error);
+        assert_eq!(actual, code, "{text}");
+        assert!(text.contains(told_of) && text.contains("\nhint: "), "{text}");
+    }
 }
 
 #[test]
@@ -67,12 +90,18 @@ fn registry_answers_have_one_next_step() {
         (RegistryError::NoSuchImage { reference: "a".into(), source: refusal(404, sent()) }, 4, "check name and tag"),
         (RegistryError::RateLimited { host: host(), attempts: 3, source: refusal(429, LoginTrace::NotAsked) }, 4, "raises the limit"),
         (RegistryError::RateLimited { host: host(), attempts: 3, source: refusal(429, sent()) }, 4, "wait, then try again"),
+        (certificate(CertificateFault::UnknownIssuer, Clock::Unknown), 4, "--registry-ca"),
+        (certificate(CertificateFault::Expired, Clock::Unknown), 4, "check this machine's clock"),
+        (certificate(CertificateFault::Expired, Clock::Agrees), 4, "renew the certificate"),
         (
-            RegistryError::Certificate { host: host(), fault: CertificateFault::UnknownIssuer, presented: None, source: cause() },
+            certificate(CertificateFault::NotYetValid, Clock::Wrong { here: "1970-01-01".into(), there: Some("2027-01-01".into()) }),
             4,
-            "--registry-ca",
+            "set this machine's clock: it shows 1970-01-01, the server's 2027-01-01",
         ),
-        (RegistryError::Certificate { host: host(), fault: CertificateFault::Expired, presented: None, source: cause() }, 4, "clock"),
+        (RegistryError::ClientCertificate { host: host(), shown: false, source: cause() }, 4, "certs.d/r.example.com"),
+        (RegistryError::ClientCertificate { host: host(), shown: true, source: cause() }, 4, "have it renewed"),
+        (RegistryError::TooLarge { host: host(), source: refusal(413, sent()) }, 4, "raise the limit"),
+        (RegistryError::BlobsUnknown { host: host(), source: refusal(404, sent()) }, 4, "push again"),
         (RegistryError::UnknownHost { host: host(), request: request(), source: cause() }, 4, "check the name and the network"),
         (RegistryError::CannotConnect { host: host(), request: request(), source: cause() }, 4, "HTTPS_PROXY"),
         (RegistryError::Proxy { proxy: "x".into(), source: cause() }, 3, "HTTPS_PROXY"),

@@ -111,30 +111,31 @@ impl Broker {
         let &Registration { name, language, class, package } = registration;
         let admin = self.admin();
         let function = FunctionName::new("public", "default", name).unwrap();
-        let topic = |end: &str| format!("persistent://public/default/{name}-{end}");
         let mut config = json!({
             "tenant": "public", "namespace": "default", "name": name, "runtime": language.to_uppercase(),
-            "inputs": [topic("in")], "output": topic("out"),
+            "inputs": [topic(name, "in")], "output": topic(name, "out"),
         });
         if let Some(class) = class {
             config["className"] = class.into();
         }
         let code = Code::File { path: package.to_owned(), name: package.file_name().unwrap().to_string_lossy().into_owned() };
         admin.create_function(&function, &config, &code).unwrap();
-        let answer = self.exchange(language, &topic, inputs);
+        let answer = self.exchange(language, name, inputs);
         let answer = answer.map_or_else(|| Answer::Silence(self.status(&function)), Answer::Lines);
         admin.delete_function(&function).unwrap();
         answer
     }
 
-    fn exchange(&self, language: &str, topic: &dyn Fn(&str) -> String, inputs: &[&str]) -> Option<String> {
+    /// Sends messages to the input topic of a function that is being started, and waits for as many answers on its output
+    /// topic; `None` if they do not come.
+    pub(crate) fn exchange(&self, language: &str, name: &str, inputs: &[&str]) -> Option<String> {
         // A topic that was used without schema keeps a Java function of strings from starting.
         let schema = if language == "java" { Schema::String } else { Schema::Bytes };
         let client = self.client();
-        let mut consumer = client.consumer(&topic("out"), "test", schema, Position::Earliest).unwrap();
+        let mut consumer = client.consumer(&topic(name, "out"), "test", schema, Position::Earliest).unwrap();
         // The function's subscription starts at the end of the topic, so it has to be there first.
-        self.wait_for_subscription(&topic("in"))?;
-        let mut producer = client.producer(&topic("in"), schema).unwrap();
+        self.wait_for_subscription(&topic(name, "in"))?;
+        let mut producer = client.producer(&topic(name, "in"), schema).unwrap();
         for input in inputs {
             producer.send(input.as_bytes()).unwrap();
         }
@@ -155,6 +156,11 @@ impl Broker {
     fn status(&self, function: &FunctionName) -> Value {
         json!(format!("{:?}", self.admin().function_status(function)))
     }
+}
+
+/// The topic of a function; `end` is `in` or `out`.
+pub(crate) fn topic(name: &str, end: &str) -> String {
+    format!("persistent://public/default/{name}-{end}")
 }
 
 fn next_line(consumer: &mut Consumer) -> Option<String> {

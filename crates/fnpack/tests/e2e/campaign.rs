@@ -20,7 +20,7 @@ const STEPS_PER_STORE: u64 = 40;
 
 #[test]
 fn registry_that_fails_is_survived() {
-    run(400, 1);
+    run(300, 1);
 }
 
 /// As many requests as `FNPACK_CAMPAIGN_REQUESTS` says; the report goes to `FNPACK_CAMPAIGN_REPORT`.

@@ -200,3 +200,45 @@ fn index_is_rebased_target_by_target() {
     let child = registry.manifest("copy/indexed", entry(&after)["digest"].as_str().unwrap());
     assert!(child.is_some());
 }
+
+/// A manifest of no image, about another; gives its digest.
+fn put_about(registry: &Registry, subject: &str, tag: Option<&str>) -> String {
+    let config = registry.put_blob("app", b"{}");
+    let blob = registry.put_blob("app", subject.as_bytes());
+    let mut manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": config, "size": 2 },
+        "layers": [{ "mediaType": "text/plain", "digest": blob, "size": subject.len() }],
+    });
+    if tag.is_none() {
+        manifest["subject"] =
+            serde_json::json!({ "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": subject, "size": 1 });
+    }
+    let bytes = manifest.to_string().into_bytes();
+    let digest = testkit::registry::digest(&bytes);
+    registry.put_manifest("app", tag.unwrap_or(&digest), "application/vnd.oci.image.manifest.v1+json", &bytes)
+}
+
+#[test]
+fn signatures_go_along_through_layouts_and_archives() {
+    if !has_user_namespaces() {
+        return;
+    }
+    let (environment, one, other) = (Environment::empty(), Registry::new(), Registry::new());
+    image(&environment, "app", "linux/amd64", "one");
+    let subject = digest(&environment, "app");
+    let (from, to) = (format!("docker://{}/app:1", one.host()), format!("docker://{}/copy:1", other.host()));
+    environment.fnpack(["image", "copy", "app", &from]).success();
+    let sbom = put_about(&one, &subject, None);
+    let tag = format!("{}.sig", subject.replace(':', "-"));
+    let signature = put_about(&one, &subject, Some(&tag));
+    for (from, to) in [(from.as_str(), "oci:layout"), ("oci:layout", "oci-archive:app.tar"), ("oci-archive:app.tar", to.as_str())] {
+        let outcome = environment.fnpack(["image", "copy", "--platform", "linux/amd64", from, to]);
+        assert!(outcome.stderr.contains("2 signatures, SBOMs or the like went along"), "{from} {to}: {}", outcome.stderr);
+        outcome.success();
+    }
+    assert!(other.manifest("copy", &sbom).is_some());
+    assert_eq!(other.manifest("copy", &tag), one.manifest("app", &signature));
+    let outcome = environment.fnpack(["image", "load", "oci:layout", "-t", "loaded"]);
+    outcome.success();
+}

@@ -50,22 +50,24 @@ impl Language {
 
     /// `fnpack build NAME SOURCE`, with Pulsar's Go module from the prepared file-system GOPROXY.
     pub(crate) fn build(&self, environment: &Environment, name: &str, source: &Path, more: &[&str]) -> Outcome {
-        self.run(environment, &["build", name, path(source)], more)
+        environment.fnpack(self.arguments(&["build", name, path(source)], more))
     }
 
     /// `fnpack package SOURCE -o FILE`.
     pub(crate) fn package(&self, environment: &Environment, source: &Path, file: &Path, more: &[&str]) -> Outcome {
-        self.run(environment, &["package", path(source), "-o", path(file)], more)
+        environment.fnpack(self.arguments(&["package", path(source), "-o", path(file)], more))
     }
 
-    fn run(&self, environment: &Environment, command: &[&str], more: &[&str]) -> Outcome {
-        if self.name != "go" {
-            return environment.fnpack(command.iter().chain(more));
+    /// A command that builds a function, with what it needs here.
+    pub(crate) fn arguments(&self, command: &[&str], more: &[&str]) -> Vec<String> {
+        let mut arguments: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
+        if self.name == "go" {
+            let volume = format!("--volume={}:/goproxy", path(&cache().unwrap().join("goproxy")));
+            let proxy = format!("--env=GOPROXY=file:///goproxy,{}", go_proxy());
+            arguments.extend([volume, proxy, "--env=GONOSUMDB=github.com/apache/pulsar/pulsar-function-go".to_owned()]);
         }
-        let volume = format!("{}:/goproxy", path(&cache().unwrap().join("goproxy")));
-        let proxy = format!("GOPROXY=file:///goproxy,{}", go_proxy());
-        let fixed = ["--volume", &volume, "-e", &proxy, "-e", "GONOSUMDB=github.com/apache/pulsar/pulsar-function-go"];
-        environment.fnpack(command.iter().chain(&fixed).chain(more))
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        arguments
     }
 }
 

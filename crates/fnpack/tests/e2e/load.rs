@@ -1,12 +1,7 @@
-//! Images in the container engine of the machine: an engine of the test kit, Debian's Podman, and none.
+//! Images in the container engine of the machine: an engine of the test kit, and none. `engine_images` has real ones.
 
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
-use tempfile::TempDir;
 use testkit::engine::{Engine, Fault, Kind};
+use testkit::registry::Registry;
 
 use super::environment::{Environment, Outcome, bash_builder, user_is_root};
 
@@ -72,6 +67,37 @@ fn function_and_its_rebase_are_loaded_with_what_the_engine_lacks() {
     let dry = with(&engine, &environment, "rebase loaded/function --run-image loaded/runner:next -t loaded/function:dry --load --dry-run");
     dry.success();
     assert_eq!(engine.id_of("loaded/function:dry"), None);
+    let builder = with(&engine, &environment, "builder create loaded/builder -c builder.toml --load");
+    assert!(builder.stderr.contains(" layers sent, "), "{}", builder.stderr);
+    builder.success();
+    assert!(engine.id_of("loaded/builder:latest").is_some());
+}
+
+#[test]
+fn function_that_is_rebased_in_its_registry_is_loaded_from_there() {
+    let Some(environment) = Environment::with_base() else { return };
+    let (engine, registry) = (Engine::new(Kind::Docker), Registry::new());
+    let host = registry.host();
+    environment.write("function/file", "");
+    bash_builder(&environment, "moved/builder", "exit 0", "exit 0");
+    environment.write("runner/Dockerfile", "FROM test/run\nCOPY patch /etc/patch\n");
+    environment.write("runner/patch", "patch");
+    environment.call(&format!("image build -t {host}/runner:next --publish runner")).success();
+    let build = format!("build {host}/function:1 function -B moved/builder --run-image test/run --publish --load");
+    with(&engine, &environment, &build).success();
+    assert!(registry.manifest("function", "1").is_some() && engine.id_of(&format!("{host}/function:1")).is_some());
+
+    let there = Environment::empty();
+    let rebase = format!("rebase {host}/function:1 --run-image {host}/runner:next -t {host}/function:2 --publish --load");
+    let rebased = with(&engine, &there, &rebase);
+    // The base under both runners is there; the layers above it are on another parent now.
+    assert!(rebased.stderr.contains(" layers sent, ") && !rebased.stderr.contains(" 0 present"), "{}", rebased.stderr);
+    rebased.success();
+    let image = of(&there, &engine, &format!("docker-daemon:{host}/function:2"), "layers");
+    assert_eq!(
+        image.as_array().unwrap().len(),
+        of(&there, &engine, &format!("docker://{host}/function:2"), "layers").as_array().unwrap().len()
+    );
 }
 
 #[test]
@@ -110,81 +136,4 @@ fn engine_that_cannot_be_asked_is_told_with_what_to_do() {
     }
     let storage = call("HOME", "/nowhere", "containers-storage:app").stderr;
     assert!(storage.contains("`docker-daemon:NAME`") && storage.contains("podman.socket"), "{storage}");
-}
-
-/// Debian's Podman with folders of its own.
-struct Podman {
-    service: Child,
-    folder: TempDir,
-}
-
-impl Podman {
-    /// Only root may have one without ids to map; `None` (a skip) is only allowed outside CI.
-    fn start() -> Option<Self> {
-        if !user_is_root() {
-            return None;
-        }
-        let folder = tempfile::Builder::new().prefix("fnpack-podman-").tempdir().unwrap();
-        let below = |name: &str| folder.path().join(name).display().to_string();
-        let mut command = Command::new("podman");
-        command.args(["--root", &below("root"), "--runroot", &below("run"), "--tmpdir", &below("tmp"), "--storage-driver", "vfs"]);
-        command.args(["--cgroup-manager", "cgroupfs", "--events-backend", "none", "system", "service", "--time", "0"]);
-        command.arg(format!("unix://{}", below("podman.sock"))).stdout(Stdio::null()).stderr(Stdio::null());
-        let Ok(service) = command.spawn() else {
-            assert!(std::env::var_os("CI").is_none(), "podman is missing: run ./test");
-            eprintln!("skipped: there is no podman");
-            return None;
-        };
-        let podman = Self { service, folder };
-        for _ in 0..600 {
-            if UnixStream::connect(podman.socket()).is_ok() {
-                return Some(podman);
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("podman does not listen at {}", podman.socket().display());
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("podman.sock")
-    }
-
-    fn call(&self, environment: &Environment, arguments: &str) -> Outcome {
-        let host = format!("unix://{}", self.socket().display());
-        environment.command().env("CONTAINER_HOST", host).args(arguments.split_whitespace()).output().unwrap().into()
-    }
-}
-
-impl Drop for Podman {
-    fn drop(&mut self) {
-        // It keeps no processes of its own; its folders go with the value.
-        let _ = self.service.kill();
-        let _ = self.service.wait();
-    }
-}
-
-#[test]
-fn real_podman_is_sent_what_it_lacks_and_gives_it_back_whole() {
-    let Some(podman) = Podman::start() else { return };
-    let environment = Environment::empty();
-    small(&environment);
-    let first = podman.call(&environment, "image build -t app:1 --load small");
-    assert!(first.stderr.contains("1 layers sent, 0 present"), "{}", first.stderr);
-    first.success();
-    environment.write("more/Dockerfile", "FROM app:1\nCOPY file /more\n");
-    environment.write("more/file", "more");
-    let second = podman.call(&environment, "image build -t app:2 --load more");
-    assert!(second.stderr.contains("1 layers sent, 1 present"), "{}", second.stderr);
-    second.success();
-    let again = podman.call(&environment, "image copy app:2 docker-daemon:ghcr.io/acme/app:3");
-    assert!(again.stderr.contains("0 layers sent, 2 present"), "{}", again.stderr);
-
-    // What was left out comes from Podman's own layers: the store takes it only if its bytes are right.
-    let other = Environment::empty();
-    for name in ["app:2", "ghcr.io/acme/app:3"] {
-        podman.call(&other, &format!("image copy docker-daemon:{name} {name}")).success();
-    }
-    other.call("store check --deep").success();
-    let error = podman.call(&other, "inspect docker-daemon:nope").failure(4);
-    assert!(error.contains("`nope:latest`") && error.contains("podman.sock"), "{error}");
 }

@@ -9,17 +9,17 @@ use super::environment::{Environment, repository};
 use super::language::{self, GO, JAVA, Language, PYTHON, path};
 
 /// What an example is asked and what it answers.
-struct Talk {
-    inputs: &'static [&'static str],
-    answers: &'static str,
+pub(crate) struct Talk {
+    pub(crate) inputs: &'static [&'static str],
+    pub(crate) answers: &'static str,
 }
 
-const EXCLAMATION: Talk = Talk { inputs: &["one", "two", "drei"], answers: "one!\ntwo!\ndrei!\n" };
-const ORDERS: Talk = Talk {
+pub(crate) const EXCLAMATION: Talk = Talk { inputs: &["one", "two", "drei"], answers: "one!\ntwo!\ndrei!\n" };
+pub(crate) const ORDERS: Talk = Talk {
     inputs: &["4711,\"Coffee, ground\",3,4.25", "4712,Tea,2,2.50"],
     answers: "4711,\"Coffee, ground\",3,4.25,12.75\n4712,Tea,2,2.50,5.00\n",
 };
-const PRODUCTS: Talk = Talk { inputs: &["expreso machine", "electric ketle"], answers: "espresso machine\nelectric kettle\n" };
+pub(crate) const PRODUCTS: Talk = Talk { inputs: &["expreso machine", "electric ketle"], answers: "espresso machine\nelectric kettle\n" };
 
 /// Runs an image as Function Mesh would and compares its answers.
 #[track_caller]
@@ -136,16 +136,21 @@ fn prove_package(language: &Language, file: &str, class: Option<&str>, talk: &Ta
     environment.fnpack(["build", &ready, path(&package), "--run-image", &runner]).success();
     answers(&environment, &ready, talk);
 
-    let recipe = repository().join("examples/dockerfile").join(name).join("Dockerfile");
-    let by_dockerfile = format!("proof/{name}-dockerfile");
-    let argument = format!("RUNNER_IMAGE={runner}");
-    let context = environment.path().join("context");
-    environment.fnpack(["image", "build", "-t", &by_dockerfile, "-f", path(&recipe), "--build-arg", &argument, path(&context)]).success();
+    let image = format!("proof/{name}-dockerfile");
+    environment.fnpack(by_dockerfile(&environment, language, &image)).success();
     // What fnpack labels its own images with; a manifest of Function Mesh says the same.
     let strings = ["--input-type", "java.lang.String", "--output-type", "java.lang.String"];
     let types = if name == "java" { &strings[..] } else { &[] };
     let class: Vec<&str> = class.iter().flat_map(|class| ["--class-name", class]).collect();
-    answers_as(&environment, &by_dockerfile, talk, &[&class, types].concat());
+    answers_as(&environment, &image, talk, &[&class, types].concat());
+}
+
+/// What makes an image of the package in the folder `context` by the language's example Dockerfile.
+pub(crate) fn by_dockerfile(environment: &Environment, language: &Language, image: &str) -> Vec<String> {
+    let recipe = repository().join("examples/dockerfile").join(language.name).join("Dockerfile");
+    let argument = format!("RUNNER_IMAGE=stack/{}-runner", language.name);
+    let context = environment.path().join("context");
+    ["image", "build", "-t", image, "-f", path(&recipe), "--build-arg", &argument, path(&context)].map(str::to_owned).into()
 }
 
 #[test]

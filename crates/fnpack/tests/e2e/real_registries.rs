@@ -3,6 +3,8 @@
 mod logins;
 mod other_clients;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::docker_registry::{DockerRegistry, Guard, PASSWORD, Setup, USER};
 use testkit::registry::Registry;
@@ -61,9 +63,16 @@ impl Place {
     fn requests_of(&self, arguments: &str) -> Vec<String> {
         let before = self.registry.requests().len();
         self.environment.call(arguments).success();
+        let mut requests = Vec::new();
         // The registry writes its log after the answer.
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        let mut requests = self.registry.requests().split_off(before);
+        loop {
+            std::thread::sleep(Duration::from_millis(50));
+            let now = self.registry.requests().split_off(before);
+            if !now.is_empty() && now == requests {
+                break;
+            }
+            requests = now;
+        }
         requests.retain(|request| !request.ends_with(" 401"));
         requests
     }
@@ -101,6 +110,8 @@ fn image_comes_back_by_tag_and_digest_and_is_sent_once() {
             assert!(pulled.ends_with(&digest), "{guard:?}: {pulled}");
             environment.call("--store other store check --deep").success();
         }
+        environment.fnpack(["image", "push", "app", &place.name(&format!("team/pinned@{digest}"))]).success();
+        assert_eq!(place.registry.repository("team/pinned").damages(&digest), [], "{guard:?}");
         let again = place.requests_of(&format!("image push app {name}"));
         assert_eq!(again, ["HEAD /v2/team/app/manifests/1 200"], "{guard:?}");
     }

@@ -1,7 +1,8 @@
 //! Logins, certificates and mirrors, as users have them.
 
-use std::io::Write;
-use std::process::Stdio;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use testkit::registry::{Access, Fault, Registry};
 
@@ -23,6 +24,61 @@ fn login_is_proven_kept_used_and_forgotten() {
     assert_eq!(shown.split_whitespace().collect::<Vec<_>>(), ["NAME", "PULL", "PUSH", &name, "no", "such", "image", "yes"]);
     environment.fnpack(["logout", &host]).success();
     environment.fnpack(["access", &name]).failure(4);
+}
+
+/// Runs fnpack at a terminal of its own, where these keys are pressed; gives all that is seen there.
+fn typed(environment: &Environment, arguments: &str, keys: &[&str]) -> Outcome {
+    let own = environment.command();
+    let mut command = Command::new("script");
+    command.args([
+        "--quiet",
+        "--return",
+        "--echo",
+        "never",
+        "--command",
+        &format!("'{}' {arguments}", own.get_program().display()),
+        "/dev/null",
+    ]);
+    command
+        .env_clear()
+        .envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .env("NO_COLOR", "1")
+        .current_dir(environment.path());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut seen = Vec::new();
+    let output = child.stdout.as_mut().unwrap();
+    for key in keys {
+        // Keys that come before they are asked for are thrown away.
+        let mut byte = [0];
+        while seen.last() != Some(&b':') && output.read(&mut byte).unwrap() == 1 {
+            seen.push(byte[0]);
+        }
+        seen.push(b'|');
+        std::thread::sleep(Duration::from_millis(200));
+        input.write_all(key.as_bytes()).unwrap();
+    }
+    let rest = child.wait_with_output().unwrap();
+    let shown = String::from_utf8_lossy(&[seen, rest.stdout].concat()).into_owned();
+    Outcome { stdout: shown.clone(), stderr: shown, code: rest.status.code() }
+}
+
+#[test]
+fn login_is_asked_for_at_a_terminal_and_not_shown() {
+    let registry = Registry::with_access(Access::Basic("me".into(), "right word".into()));
+    let (host, environment) = (registry.host(), Environment::empty());
+    let outcome = typed(&environment, &format!("login {host}"), &["me\r", "right worx\x7fd\r"]);
+    assert!(!outcome.stdout.contains("right") && outcome.stdout.contains("not shown"), "{}", outcome.stdout);
+    outcome.success();
+    environment.fnpack(["access", &format!("{host}/app")]).success();
+
+    let outcome = typed(&environment, &format!("login {host} -u me"), &["wrong word\r"]);
+    assert!(!outcome.stdout.contains("wrong"), "{}", outcome.stdout);
+    let error = outcome.failure(4);
+    assert!(error.contains("the login of `me` was sent"), "{error}");
+
+    let error = typed(&environment, &format!("login {host} -u me"), &["wor\x03"]).failure(130);
+    assert_eq!(error.trim(), "error: stopped");
 }
 
 #[test]
@@ -55,6 +111,12 @@ fn bad_logins_are_no_usage() {
     for (arguments, input, expected) in [
         (vec!["login", "quay.io/team", "-u", "me", "--password-stdin"], "x", "`quay.io/team` is no registry"),
         (vec!["login", "a.example.com", "-u", "me", "--password-stdin"], "\n", "there is no password in standard input"),
+        (vec!["login", "a.example.com", "--password-stdin"], "x", "hint: name it with `--username NAME`"),
+        (
+            vec!["login", "a.example.com", "-u", "me"],
+            "x",
+            "there is no terminal to ask for the password at\nhint: give it from a file or through a pipe: `fnpack login HOST --username NAME --password-stdin < FILE`",
+        ),
     ] {
         let error = fed(&environment, &arguments, input).failure(2);
         assert!(error.contains(expected), "{error}");

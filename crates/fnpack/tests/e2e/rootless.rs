@@ -1,8 +1,11 @@
 //! The same as root and as a user with a range of ids.
 
-use std::os::unix::fs::chown;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
+
+use testkit::engine::{Engine, Kind};
 
 use super::custom::buildpack;
 use super::environment::{Environment, Outcome, bash_builder, cache};
@@ -92,6 +95,30 @@ fn user_with_a_range_builds_from_a_dockerfile() {
 }
 
 /// Snapshots belong to mapped ids: root removes them before the folder is dropped.
+#[test]
+fn group_that_may_use_the_engine_may_load_into_it() {
+    let Some(ids) = user() else { return };
+    let (environment, engine) = (Environment::empty(), Engine::new(Kind::Docker));
+    environment.write("context/Dockerfile", "FROM scratch\nCOPY Dockerfile /file\n");
+    give(environment.path(), ids);
+    let group = 4242;
+    chown(engine.socket(), None, Some(group)).unwrap();
+    fs_err::set_permissions(engine.socket(), Permissions::from_mode(0o660)).unwrap();
+    fs_err::set_permissions(engine.socket().parent().unwrap(), Permissions::from_mode(0o755)).unwrap();
+    let load = |groups: &[&str]| -> Outcome {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", USER, "--regid", USER, "--inh-caps=-all"]).args(groups).arg(env!("CARGO_BIN_EXE_fnpack"));
+        command.args(["image", "build", "-t", "app:1", "--load", "context"]).env("DOCKER_HOST", engine.host());
+        command.env("HOME", environment.path().join("home")).env("FNPACK_STORE", environment.store()).current_dir(environment.path());
+        command.output().unwrap().into()
+    };
+    let error = load(&["--clear-groups"]).failure(4);
+    assert!(error.contains("may not use the engine") && error.contains("group `docker`"), "{error}");
+    load(&["--groups", &group.to_string()]).success();
+    assert!(engine.id_of("app:1").is_some());
+    environment_cleanup(&environment);
+}
+
 fn environment_cleanup(environment: &Environment) {
     fs_err::remove_dir_all(environment.store()).unwrap();
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Access, Contents, Manifest, State, digest};
+use super::{Access, Contents, Habit, Manifest, State, digest};
 use crate::http::{Answer, Request};
 
-const DIGEST_HEADER: &str = "Docker-Content-Digest";
+pub(super) const DIGEST_HEADER: &str = "Docker-Content-Digest";
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// What a path below `/v2/` names.
@@ -190,7 +190,7 @@ fn put_manifest(state: &State, request: &Request, repository: &str, name: &str) 
         return Answer::error(400, "MANIFEST_BLOB_UNKNOWN", &missing);
     }
     let media_type = request.header("content-type").unwrap_or_default().to_owned();
-    let subject = document["subject"]["digest"].as_str().filter(|_| !contents.no_referrers).map(str::to_owned);
+    let subject = document["subject"]["digest"].as_str().filter(|_| !contents.has(Habit::KeepNoReferrers)).map(str::to_owned);
     let value = Manifest { media_type, bytes: Arc::new(request.body.clone()) };
     contents.manifests.insert((repository.to_owned(), digest.clone()), value.clone());
     contents.manifests.insert((repository.to_owned(), name.to_owned()), value);
@@ -203,7 +203,7 @@ fn put_manifest(state: &State, request: &Request, repository: &str, name: &str) 
 
 fn referrers(state: &State, repository: &str, subject: &str) -> Answer {
     let contents = state.lock();
-    if contents.no_referrers {
+    if contents.has(Habit::KeepNoReferrers) {
         return Answer::error(404, "NOT_FOUND", "no such endpoint");
     }
     let of_repository = contents.manifests.iter().filter(|((owner, name), _)| owner == repository && name.contains(':'));
@@ -256,12 +256,12 @@ fn start_upload(state: &State, request: &Request, repository: &str) -> Answer {
             _ => true,
         };
         let source = contents.blobs.get(&(from.clone(), mount.clone())).cloned();
-        if let (Some(bytes), true, false) = (source, readable, contents.refuse_mounts) {
+        if let (Some(bytes), true, false) = (source, readable, contents.has(Habit::RefuseMounts)) {
             contents.blobs.insert((repository.to_owned(), mount.clone()), bytes);
             return created(repository, mount);
         }
     }
-    if let (true, [promised]) = (contents.single_posts, request.query("digest").as_slice()) {
+    if let (true, [promised]) = (contents.has(Habit::TakeSinglePosts), request.query("digest").as_slice()) {
         if *promised != digest(&request.body) {
             return Answer::error(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         }

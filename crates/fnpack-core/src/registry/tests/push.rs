@@ -23,9 +23,20 @@ fn push_sends_the_manifest_last_and_skips_what_is_there() {
     lines.sort();
     assert_eq!(
         lines,
-        ["HEAD /v2/app/blobs", "HEAD /v2/app/blobs", "HEAD /v2/app/blobs", "HEAD /v2/app/manifests", "PUT /v2/app/manifests"],
+        ["HEAD /v2/app/manifests", "POST /v2/app/blobs", "POST /v2/app/blobs", "POST /v2/app/blobs", "PUT /v2/app/manifests"],
         "a new tag costs one request for each blob"
     );
+}
+
+#[test]
+fn push_sends_no_large_blob_again_whatever_the_registry_thinks_of_mounts() {
+    let registry = Registry::new();
+    let image = image(&[LAYER, &"large".repeat(20_000)]);
+    client().push(&image, &name(&registry, "app:1")).unwrap();
+    let counts = |pushed: Pushed| (pushed.sent, pushed.present);
+    assert_eq!(counts(client().push(&image, &name(&registry, "app:2")).unwrap()), (0, 3));
+    registry.refuse_mounts();
+    assert_eq!(counts(client().push(&image, &name(&registry, "app:3")).unwrap()), (2, 1));
 }
 
 #[test]
@@ -44,7 +55,8 @@ fn push_continues_where_it_broke() {
         assert_eq!(client().push(&image, &reference).unwrap().sent, 1);
         assert_eq!(registry.blob("app", &Digest::of(&text).to_string()).unwrap(), text.as_bytes());
         let seen = registry.requests();
-        assert_eq!(seen.iter().filter(|seen| seen.method == "POST").count(), 1, "one session is enough");
+        let posts = seen.iter().filter(|seen| seen.method == "POST").count();
+        assert_eq!(posts, 2, "one session is enough, and one answer that the config is there");
         let rest: Vec<usize> = seen.iter().filter(|seen| seen.method == "PATCH").map(|seen| size - seen.body).collect();
         assert_eq!(rest, expected);
     }
@@ -167,7 +179,7 @@ fn uploads_are_confirmed() {
         let (registry, reference) = stocked();
         registry.fault(Fault::header("PUT", path, "Docker-Content-Digest", &wrong));
         let error = client().push(&image(&["new"]), &reference).unwrap_err();
-        assert!(matches!(error, RegistryError::DigestMismatch { .. }), "{path}: {error}");
+        assert!(matches!(error, RegistryError::NotWhatWasSent { .. }), "{path}: {error}");
     }
 }
 

@@ -80,7 +80,7 @@ fn records_keep_things_alive_until_they_are_old_or_forgotten() {
     let scratch = store.scratch().unwrap();
     scratch.root().unwrap().create_dir("cache", 0o755).unwrap();
     scratch.root().unwrap().write("cache/file", b"12345", 0o644).unwrap();
-    let folder = store.commit_folders(&scratch, &["cache"]).unwrap().remove(0);
+    let folder = store.commit_folder(&scratch, "cache").unwrap();
     store.remember("build", "app", b"1", &[Keep::Image(digest), Keep::Folder(folder.clone())]).unwrap();
     drop((scratch, store));
     assert_eq!(gc(&home), GcReport::default());

@@ -20,8 +20,9 @@ fn work(store: &Store) -> Result<()> {
     store.snapshot(&big, &quiet)?;
     let scratch = store.scratch()?;
     fs_err::create_dir(scratch.path().join("cache")).unwrap();
-    let folder = store.commit_folders(&scratch, &["cache"])?.remove(0);
-    store.remember("build", "app", b"value", &[Keep::Folder(folder), Keep::Image(large().digest())])?;
+    fs_err::create_dir(scratch.path().join("more")).unwrap();
+    let folders = store.commit_folders(&scratch, &["cache", "more"])?;
+    store.remember("build", "app", b"value", &[Keep::Folder(folders[0].clone()), Keep::Image(large().digest())])?;
     store.tag(&name("new:1"), &name("old:1"))?;
     store.remove(&name("new:1"))?;
     store.forget("build", "app")?;

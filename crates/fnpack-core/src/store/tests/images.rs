@@ -1,5 +1,6 @@
+use super::super::blobs::copy_blob;
 use super::*;
-use crate::image::Index;
+use crate::image::{BlobError, Index, copy_verified};
 
 #[test]
 fn image_round_trips_byte_for_byte() {
@@ -162,6 +163,44 @@ fn corrupt_blob_is_named_on_reading_and_healed_by_putting_again() {
     assert!(faults.iter().any(|fault| matches!(fault, Fault::Absent { digest: absent, .. } if *absent == digest)), "{faults:?}");
     store.put_image(&built, Some(&name("app"))).unwrap();
     assert!(is_readable(&store, "app"));
+}
+
+#[test]
+fn corrupt_blob_is_found_by_who_reads_it_unchecked_and_checks() {
+    let descriptor = Descriptor::of(media_type::OCI_LAYER, b"fresh");
+    for rotten in ["fResh", "fre", "fresh!", ""] {
+        let home = Home::new();
+        let store = home.open();
+        copy_blob(&store, &memory(b"fresh").2, &descriptor.digest, descriptor.size).unwrap();
+        store.publish().unwrap();
+        let blob = store.blob(&descriptor.digest).unwrap();
+        copy_verified(&blob, &descriptor, &mut Vec::new(), &mut |_| {}).unwrap();
+        fs_err::write(home.path().join("blobs/sha256").join(descriptor.digest.hex()), rotten).unwrap();
+        let error = copy_verified(&blob, &descriptor, &mut Vec::new(), &mut |_| {}).unwrap_err();
+        assert!(!matches!(error, BlobError::Write { .. }), "{rotten}: {error}");
+    }
+}
+
+#[test]
+fn received_blob_gets_the_name_that_it_was_found_to_have() {
+    let home = Home::new();
+    let store = home.open();
+    let (large, wrong) = (vec![7; 2 * 1024 * 1024], Descriptor::new(media_type::OCI_LAYER, Digest::of("other"), 5));
+    for content in [b"small".as_slice(), &large] {
+        let descriptor = Descriptor::of(media_type::OCI_LAYER, content);
+        let (_, _, source) = memory(content);
+        let mut incoming = store.receive().unwrap();
+        let verified = copy_verified(&source, &descriptor, &mut incoming, &mut |_| {}).unwrap();
+        incoming.commit(&verified).unwrap();
+        store.publish().unwrap();
+        assert_eq!(bytes(&store.blob(&descriptor.digest).unwrap()).unwrap(), content);
+    }
+    let mut incoming = store.receive().unwrap();
+    assert!(copy_verified(&memory(b"small").2, &wrong, &mut incoming, &mut |_| {}).is_err());
+    drop(incoming);
+    assert!(home.faults().is_empty());
+    let scratch = home.path().join("scratch");
+    assert!(names_in(scratch.join(&names_in(&scratch)[0])).is_empty(), "nothing half written stays");
 }
 
 #[test]

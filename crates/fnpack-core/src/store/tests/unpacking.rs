@@ -172,9 +172,9 @@ fn scratch_goes_and_committed_folder_stays() {
     root.create_dir_all("other/deep", 0o755).unwrap();
     root.symlink("/etc", "link").unwrap();
     for bad in ["../", "other/deep", "link", "."] {
-        assert!(store.commit_folders(&scratch, &[bad]).is_err(), "{bad}");
+        assert!(store.commit_folder(&scratch, bad).is_err(), "{bad}");
     }
-    let id = store.commit_folders(&scratch, &["cache"]).unwrap().remove(0);
+    let id = store.commit_folder(&scratch, "cache").unwrap();
     let path = scratch.path().to_owned();
     drop(scratch);
     assert!(!path.exists());

@@ -15,7 +15,6 @@ use crate::arguments::RunArguments;
 use crate::command::Session;
 use crate::command::signals::Interruption;
 use crate::error::{Class, CommandError};
-use crate::settings::Settings;
 
 /// How Java clients are told of a token.
 const TOKEN_PLUGIN: &str = "org.apache.pulsar.client.impl.auth.AuthenticationToken";
@@ -56,7 +55,7 @@ impl Pulsar {
         })?;
         let token = arguments.broker.token_file.as_deref().map(token).transpose()?;
         let encrypted = service.starts_with("pulsar+ssl:");
-        let roots = if encrypted || web.starts_with("https:") { Settings::trusted_roots() } else { Vec::new() };
+        let roots = if encrypted || web.starts_with("https:") { session.settings.trusted_roots()? } else { Vec::new() };
         let trust = session.bench.surroundings.certificates_inside().filter(|_| encrypted).map(str::to_owned);
         let authentication =
             token.as_ref().map(|token| Authentication { plugin: TOKEN_PLUGIN.to_owned(), parameters: format!("token:{token}") });
@@ -115,7 +114,7 @@ fn fetch(cache: &Path, session: &Session<'_>) -> Result<Distribution, CommandErr
     }
     session.ui.step("fetching Pulsar, once (250 MB)");
     let proxy = session.settings.registry_proxy().map(|proxy| Proxy { url: proxy.url.reveal().to_owned(), bypass: proxy.bypass });
-    let http = HttpOptions { roots: Settings::trusted_roots(), proxy, ..HttpOptions::default() };
+    let http = HttpOptions { roots: session.settings.trusted_roots()?, proxy, ..HttpOptions::default() };
     let options = FetchOptions { http, ..FetchOptions::default() };
     let progress = |progress: Progress| session.ui.progress("Pulsar", progress.bytes, Some(progress.total));
     let distribution = Distribution::fetch(cache, &options, &progress);

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use fnpack_core::digest::Digest;
 use fnpack_core::pipeline::{self, Address, Selection};
+use fnpack_core::reference::Reference;
 use fnpack_core::store::CheckOptions;
+use serde_json::Value;
 
 use super::steps::{Done, Goal};
 use super::world::World;
@@ -14,7 +16,17 @@ impl World {
     pub(super) fn judge(&self, done: &Done) -> Result<(), String> {
         match &done.goal {
             Goal::Nothing => Ok(()),
-            Goal::Tag { repository, tag, digest } => self.judge_tag(done, repository, (tag, digest.as_deref())),
+            Goal::Tag { repository, tag, digest } => {
+                self.judge_tag(done, repository, (tag, digest.as_deref()))?;
+                if done.what == "copy" && done.result.is_ok() { self.judge_referrers(digest.as_deref()) } else { Ok(()) }
+            }
+            Goal::Listed { repository, tag, referrer } => {
+                self.judge_tag(done, repository, (tag, None))?;
+                if done.result.is_ok() && !self.listed(repository, tag).contains(referrer) {
+                    return Err(format!("`{tag}` does not list {referrer} after a success"));
+                }
+                Ok(())
+            }
             Goal::Stored { name, digest } => self.judge_store(name, digest, done.result.is_ok()),
             Goal::Saved { path, address, digest } => self.judge_file(path, address, digest, done.result.is_ok()),
         }?;
@@ -45,7 +57,25 @@ impl World {
         Ok(())
     }
 
-    fn judge_store(&self, name: &fnpack_core::reference::Reference, digest: &str, success: bool) -> Result<(), String> {
+    /// What refers to a function is listed where its copy is.
+    fn judge_referrers(&self, digest: Option<&str>) -> Result<(), String> {
+        let tag = digest.unwrap_or_default().replace(':', "-");
+        let copied = self.listed("copy", &tag);
+        match self.listed("function", &tag).iter().find(|referrer| !copied.contains(referrer)) {
+            None => Ok(()),
+            Some(referrer) => Err(format!("{referrer} was not copied with what it refers to")),
+        }
+    }
+
+    /// Digests of the entries of an index.
+    fn listed(&self, repository: &str, tag: &str) -> Vec<String> {
+        let bytes = self.registry.repository(repository).manifest(tag).unwrap_or_default();
+        let index: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let entries = index["manifests"].as_array().into_iter().flatten();
+        entries.filter_map(|entry| entry["digest"].as_str().map(str::to_owned)).collect()
+    }
+
+    fn judge_store(&self, name: &Reference, digest: &str, success: bool) -> Result<(), String> {
         let stored = self.store.digest_of(name).map_err(|error| format!("{error:?}"))?.map(|stored| stored.to_string());
         if success && stored.as_deref() != Some(digest) {
             return Err(format!("the store has {stored:?} for {name} after a success"));
@@ -71,7 +101,7 @@ impl World {
         for entry in fs_err::read_dir(path.join("blobs/sha256")).into_iter().flatten() {
             let file = entry.map_err(|error| error.to_string())?.path();
             let hash = Digest::of(fs_err::read(&file).map_err(|error| error.to_string())?);
-            if !file.ends_with(hash.hex().to_string()) {
+            if !file.ends_with(hash.hex()) {
                 return Err(format!("half of a blob was left at {}", file.display()));
             }
         }

@@ -3,7 +3,6 @@
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use fnpack_core::digest::DiffId;
 use fnpack_core::image::{Blob, BlobSource, Descriptor, Image, ImageConfig, Layer, media_type};
@@ -23,7 +22,7 @@ fn access_is_had_after_the_login_alone() {
         match guard {
             Guard::Open => continue,
             Guard::Tls | Guard::TlsClients => {
-                fs_err::remove_file(place.environment.path().join(place.certificates()).join("ca.crt")).unwrap()
+                fs_err::remove_file(place.environment.path().join(place.certificates()).join("ca.crt")).unwrap();
             }
             Guard::Basic | Guard::Token => {
                 let error = place.login("wrong word").failure(4);
