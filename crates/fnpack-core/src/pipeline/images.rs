@@ -267,6 +267,8 @@ impl Workbench<'_> {
             }
         }
         if news.is_empty() {
+            // Its layers may have come only now.
+            self.store.publish()?;
             return Ok(digest);
         }
         self.store.put_images(news.into_iter().map(|reference| (image, Some(reference))), PutOptions { sparse: true })?;

@@ -270,7 +270,7 @@ fn newer_image_is_pulled_always_but_not_what_is_made_here() {
 
 #[test]
 fn layers_stay_in_the_registry_until_they_are_needed() {
-    let (_folder, mut bench) = bench();
+    let (folder, mut bench) = bench();
     let registry = stocked();
     let at = name(&registry, "runner:next");
     let known = bench.find_base(&at, &bench.target, Destination::Registry).unwrap();
@@ -281,11 +281,22 @@ fn layers_stay_in_the_registry_until_they_are_needed() {
     assert!(matches!(error, FindError::LayersElsewhere { .. }), "{error}");
     bench.find_base(&at, &bench.target, Destination::Registry).unwrap();
     bench.registry = online;
+
+    // What came is there for others.
+    let absent = |image: &Image| {
+        let options = StoreOptions { mapping_key: "test".to_owned(), xattr: OverlayXattr::here(), single_id: true, faults: None };
+        Store::open(folder.path().join("store"), options).unwrap().absent_layers(image).unwrap().len()
+    };
     let whole = bench.find(&at, &bench.target).unwrap();
-    assert_eq!((whole.digest(), bench.store.absent_layers(&whole).unwrap().len()), (known.digest(), 0));
+    assert_eq!((whole.digest(), absent(&whole)), (known.digest(), 0));
     registry.forget_requests();
     bench.find(&at, &bench.target).unwrap();
     assert_eq!(registry.request_lines(), Vec::<String>::new());
+    let at = name(&registry, "runner:1");
+    let known = bench.find_base(&at, &bench.target, Destination::Registry).unwrap();
+    assert_eq!(absent(&known), 1);
+    bench.pull(&at, &bench.target).unwrap();
+    assert_eq!(absent(&known), 0);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Images in and out.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::blobs::copy_blob;
@@ -48,11 +50,12 @@ impl Store {
         Ok(digest)
     }
 
-    /// The layers of an image that are not here: those that are recorded only, of an image put with [`PutOptions::sparse`].
+    /// The layers of an image that are not here, each once: those that are recorded only, of an image put with
+    /// [`PutOptions::sparse`].
     pub fn absent_layers<'i>(&self, image: &'i Image) -> Result<Vec<&'i Layer>> {
-        let mut absent = Vec::new();
+        let (mut absent, mut seen) = (Vec::new(), BTreeSet::new());
         for layer in image.layers() {
-            if !self.inner.has_blob(&layer.descriptor.digest)? {
+            if seen.insert(layer.descriptor.digest) && !self.inner.has_blob(&layer.descriptor.digest)? {
                 absent.push(layer);
             }
         }
