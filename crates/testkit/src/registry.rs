@@ -318,6 +318,11 @@ impl Registry {
         self.requests().iter().map(Seen::line).collect()
     }
 
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.state.lock().connections.len()
+    }
+
     /// Starts the record of requests anew.
     pub fn forget_requests(&self) {
         self.state.lock().seen.clear();

@@ -89,6 +89,18 @@ fn index_in_the_same_registry_is_copied_without_bytes() {
 }
 
 #[test]
+fn connection_is_used_again_after_a_config_was_read() {
+    let registry = Registry::new();
+    let (reference, client) = (name(&registry, "app:1"), client());
+    client.push(&image("linux/amd64", &["layer"]), &reference).unwrap();
+    let before = registry.connections();
+    for _ in 0..3 {
+        client.tree(&reference).unwrap().image().unwrap();
+    }
+    assert_eq!(registry.connections(), before);
+}
+
+#[test]
 fn referrers_go_along_whoever_lists_them() {
     for (from_lists, to_lists) in [(true, true), (true, false), (false, true), (false, false)] {
         let (one, other) = (Registry::new(), Registry::new());
