@@ -20,6 +20,7 @@ pub mod inspect;
 pub mod layers;
 pub mod lifecycle;
 pub mod package;
+mod parallel;
 pub mod pipeline;
 pub mod project;
 pub mod rebase;

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::{ArchiveError, NamedTree};
 use crate::digest::Digest;
 use crate::image::{Blob, BlobError, Descriptor, Index, ManifestTree, Platform, copy_verified};
+use crate::parallel;
 use crate::reference::Reference;
 
 /// The list of images.
@@ -30,16 +31,7 @@ pub(super) fn blob_name(digest: Digest) -> String {
 pub fn write(folder: &Path, named: &NamedTree) -> Result<(), ArchiveError> {
     let failed = |source| ArchiveError::File { action: "write", path: folder.to_owned(), source };
     fs_err::create_dir_all(folder.join("blobs/sha256")).map_err(failed)?;
-    for (descriptor, content) in blobs(&named.tree) {
-        let path = folder.join(blob_name(descriptor.digest));
-        if fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() == descriptor.size) {
-            continue;
-        }
-        replace(&path, |file| match &content {
-            Content::Bytes(bytes) => file.write_all(bytes).map_err(|source| BlobError::Write { digest: descriptor.digest, source }),
-            Content::Blob(blob) => copy_verified(blob, descriptor, file, &mut |_| {}).map(drop),
-        })?;
-    }
+    parallel::for_each(&blobs(&named.tree), |(descriptor, _)| descriptor.size, |blob| write_blob(folder, blob))?;
     let mut index = existing_index(folder)?;
     for entry in entries(named) {
         index.manifests.retain(|known| !same_name(known, &entry));
@@ -47,6 +39,17 @@ pub fn write(folder: &Path, named: &NamedTree) -> Result<(), ArchiveError> {
     }
     write_file(&folder.join(INDEX), &index.encode())?;
     write_file(&folder.join(MARK), MARK_CONTENT)
+}
+
+fn write_blob(folder: &Path, (descriptor, content): &(&Descriptor, Content<'_>)) -> Result<(), ArchiveError> {
+    let path = folder.join(blob_name(descriptor.digest));
+    if fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() == descriptor.size) {
+        return Ok(());
+    }
+    replace(&path, |file| match content {
+        Content::Bytes(bytes) => file.write_all(bytes).map_err(|source| BlobError::Write { digest: descriptor.digest, source }),
+        Content::Blob(blob) => copy_verified(blob, descriptor, file, &mut |_| {}).map(drop),
+    })
 }
 
 /// What a blob of an image consists of.

@@ -6,8 +6,9 @@ use crate::archive::ArchiveError;
 use crate::digest::Digest;
 use crate::engine::EngineError;
 use crate::image::{BlobError, Image, Layer};
+use crate::parallel;
 use crate::reference::{Reference, ReferenceError};
-use crate::registry::{RegistryClient, RegistryError, parallel};
+use crate::registry::{RegistryClient, RegistryError};
 use crate::store::{PutOptions, Store, StoreError};
 use crate::target::Target;
 

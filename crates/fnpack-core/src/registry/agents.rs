@@ -8,8 +8,8 @@ use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
 use super::addresses::RememberedAddresses;
 use super::early_answer;
 use super::error::{Cause, RegistryError};
-use super::parallel;
 use super::settings::{Proxy, Settings, Timeouts, TrustedRoots};
+use crate::parallel;
 
 /// Those that trust, and show, the same certificates.
 #[derive(Clone)]

@@ -34,7 +34,6 @@ mod faults;
 mod fetch;
 mod host_certificates;
 mod http_date;
-pub(crate) mod parallel;
 mod peer_certificate;
 mod pem;
 mod progress;

@@ -9,9 +9,10 @@ use super::error::RegistryError;
 use super::pull::{ACCEPT, manifest_path, promised_digest};
 use super::transport::{Body, Call, Response};
 use super::upload::{Destination, Session, confirmed};
-use super::{RegistryClient, Step, parallel};
+use super::{RegistryClient, Step};
 use crate::digest::Digest;
 use crate::image::{Blob, BlobSource, Descriptor, Image};
+use crate::parallel;
 use crate::reference::Reference;
 
 /// Whether a blob of at most so many bytes is there is not asked for by itself: a registry that cannot say it while

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use super::RegistryClient;
 use super::error::RegistryError;
 use super::pull::{not_an_image, pulling};
 use super::transport::{Body, Call};
 use super::upload::Destination;
-use super::{RegistryClient, parallel};
 use crate::digest::Digest;
 use crate::image::companion::{Companion, cosign_tags, referrers_tag};
 use crate::image::{ImageError, Index, ManifestTree, media_type};
+use crate::parallel;
 use crate::reference::Reference;
 
 /// The limit of documents.

@@ -7,9 +7,10 @@ use super::error::RegistryError;
 use super::push::{Config, Mount, Piece, Pushed, Way, pieces};
 use super::transport::{Body, Call};
 use super::upload::{Destination, confirmed};
-use super::{RegistryClient, Step, parallel};
+use super::{RegistryClient, Step};
 use crate::digest::Digest;
 use crate::image::{Blob, Image};
+use crate::parallel;
 use crate::reference::Reference;
 
 impl RegistryClient {

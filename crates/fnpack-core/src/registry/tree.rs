@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use super::RegistryClient;
 use super::error::RegistryError;
 use super::pull::{name_of, not_an_image};
 use super::push::{Piece, Pushed};
 use super::transport::Response;
 use super::upload::Destination;
-use super::{RegistryClient, parallel};
 use crate::digest::Digest;
 use crate::image::{Blob, Descriptor, ImageError, ManifestTree, TreeSource, media_type};
+use crate::parallel;
 use crate::reference::Reference;
 
 /// One repository as a source of documents.

@@ -11,7 +11,7 @@ const LARGE: u64 = 1024 * 1024;
 /// How many of those pass at a time: more fill no line better.
 const LARGE_AT_ONCE: usize = 4;
 /// How many pass at a time in all: what registries take from one client without slowing it down.
-pub(super) const AT_ONCE: usize = 16;
+pub(crate) const AT_ONCE: usize = 16;
 
 /// Items that workers take from the front.
 struct Queue<'a, T> {
