@@ -21,7 +21,7 @@ pub use blob::{Blob, BlobSink, BlobSource, MemoryBlobs, PendingBlob};
 pub use config::{ContainerConfig, History, ImageConfig, RootFs};
 pub use manifest::{Descriptor, Index, Manifest, Platform, media_type};
 pub use tree::{ManifestTree, TreeSource};
-pub use verify::{BlobError, Verified, VerifiedReader, copy_verified};
+pub use verify::{BlobError, MeasuredReader, Verified, VerifiedReader, copy_verified};
 
 use crate::digest::{ChainId, DiffId, Digest};
 use crate::target::Target;

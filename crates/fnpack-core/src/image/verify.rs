@@ -158,6 +158,39 @@ fn fault(error: BlobError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
+/// Gives on the promised number of bytes, for a receiver that computes the digest itself. Faults come as those of
+/// [`VerifiedReader`] do.
+pub struct MeasuredReader {
+    input: Box<dyn Read + Send>,
+    left: u64,
+    descriptor: Descriptor,
+    location: String,
+}
+
+impl MeasuredReader {
+    /// Opens a blob.
+    pub fn open(blob: &Blob, descriptor: &Descriptor) -> io::Result<Self> {
+        let (descriptor, location) = (descriptor.clone(), blob.location());
+        Ok(Self { input: blob.open_unchecked()?, left: descriptor.size, descriptor, location })
+    }
+}
+
+impl Read for MeasuredReader {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let room = bytes.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if room == 0 {
+            return Ok(0);
+        }
+        let read = self.input.read(&mut bytes[..room])?;
+        if read == 0 {
+            let (digest, expected) = (self.descriptor.digest, self.descriptor.size);
+            return Err(fault(BlobError::Truncated { digest, location: self.location.clone(), expected, actual: expected - self.left }));
+        }
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
 /// Copies a blob to `output`. What was written before a fault is for the caller to throw away.
 /// `progress` is told the number of bytes of each piece.
 pub fn copy_verified(

@@ -330,6 +330,14 @@ pub enum RegistryError {
         /// The last answer.
         source: Box<Refusal>,
     },
+    /// What arrived has another digest than what was sent.
+    #[error("what arrives at `{host}` is not what is sent to it")]
+    Garbled {
+        /// Host and port.
+        host: String,
+        /// The answer.
+        source: Box<Refusal>,
+    },
     /// Any other status.
     #[error("`{host}` rejects the request")]
     Rejected {
@@ -442,7 +450,7 @@ impl RegistryError {
     /// Whether the same request may well succeed a little later.
     pub fn retryable(&self) -> bool {
         match self {
-            Self::RateLimited { .. } | Self::Broken { .. } | Self::TimedOut { .. } => true,
+            Self::RateLimited { .. } | Self::Broken { .. } | Self::TimedOut { .. } | Self::Garbled { .. } => true,
             Self::Failed { source, .. } => matches!(source.status, 500 | 502 | 503 | 504),
             _ => false,
         }
@@ -471,6 +479,7 @@ impl RegistryError {
             | Self::Quota { source, .. }
             | Self::NameRefused { source, .. }
             | Self::BlobsUnknown { source, .. }
+            | Self::Garbled { source, .. }
             | Self::Failed { source, .. }
             | Self::Rejected { source, .. } => Some(source),
             Self::NoPlace { source, .. } => source.refusal(),
@@ -486,6 +495,7 @@ impl RegistryError {
             400..=499 if is_over_quota(&source.message) => Self::Quota { host, source },
             400 | 404 if lacks_blobs(&source) => Self::BlobsUnknown { host, source },
             400 | 404 if source.message.starts_with("NAME_INVALID") => Self::NameRefused { host, source },
+            400 if source.message.starts_with("DIGEST_INVALID") => Self::Garbled { host, source },
             401 => Self::Unauthorized { host, source },
             403 => Self::Forbidden { host, source },
             404 => Self::NotFound { host, source },

@@ -18,7 +18,7 @@ use super::transport::{Body, Call, Response};
 use super::url::Url;
 use super::{Client, Progress, Step};
 use crate::digest::Digest;
-use crate::image::{Blob, BlobError, Descriptor, VerifiedReader};
+use crate::image::{Blob, BlobError, Descriptor, MeasuredReader, copy_verified};
 use crate::reference::Reference;
 
 const CONTENT_TYPE: (&str, &str) = ("Content-Type", "application/octet-stream");
@@ -57,10 +57,21 @@ impl Destination<'_> {
             // Only now, after the wait: a registry needs a while to notice that nothing comes any more.
             let resumed = broken.take().and_then(|session| self.resumed(&session, descriptor.size));
             let session = resumed.or_else(|| opened.take()).map_or_else(|| self.open_session(), Ok)?;
-            let sent = self.finish(&session, descriptor, blob);
+            let sent = self.finish(&session, descriptor, blob).map_err(|error| self.traced(error, descriptor, blob));
             broken = sent.as_ref().is_err_and(RegistryError::retryable).then_some(session);
             sent
         })
+    }
+
+    /// Finds out whether bytes that a registry finds wrong were wrong before they were sent.
+    fn traced(&self, error: RegistryError, descriptor: &Descriptor, blob: &Blob) -> RegistryError {
+        if !matches!(error, RegistryError::Garbled { .. }) {
+            return error;
+        }
+        match copy_verified(blob, descriptor, &mut io::sink(), &mut |_| {}) {
+            Ok(_) => error,
+            Err(source) => RegistryError::Blob { reference: self.reference.familiar(), source: Box::new(source) },
+        }
     }
 
     fn open_session(&self) -> Result<Session, RegistryError> {
@@ -128,11 +139,11 @@ impl Destination<'_> {
         self.client.ask(&call, &self.access(), &[200, 404])
     }
 
-    /// Opens a blob at an offset. What lies before is read too: the digest is that of the whole.
+    /// Opens a blob at an offset. Its digest is computed where it goes to.
     fn open(&self, descriptor: &Descriptor, blob: &Blob, offset: u64) -> io::Result<Box<dyn Read + Send>> {
         let progress = Arc::clone(&self.client.progress);
         progress.blob(&descriptor.digest, Step::Started(descriptor.size));
-        let reader = VerifiedReader::open(blob, descriptor)?;
+        let reader = MeasuredReader::open(blob, descriptor)?;
         let mut counted = Counted { reader, progress, digest: descriptor.digest };
         io::copy(&mut counted.by_ref().take(offset), &mut io::sink())?;
         Ok(Box::new(counted))

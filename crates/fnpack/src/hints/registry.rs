@@ -48,6 +48,7 @@ impl Explain for RegistryError {
             Self::BlobsUnknown { .. } => {
                 registry.hint("push again; if it stays so, have its administrator look at its storage and garbage collection")
             }
+            Self::Garbled { .. } => registry.hint("try again; if it stays so, see what a proxy on the way changes"),
             Self::Rejected { source, .. } if source.status == 405 => {
                 registry.hint("see whether it takes images at the moment: registries that only give answer so")
             }

@@ -171,6 +171,21 @@ fn push_of_a_broken_blob_blames_the_blob() {
 }
 
 #[test]
+fn blob_that_is_garbled_on_the_way_is_sent_again() {
+    let invalid = r#"{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content"}]}"#;
+    for (times, arrives) in [(1, true), (usize::MAX, false)] {
+        let registry = Registry::new();
+        registry.fault(Fault::status("PUT", "/blobs/uploads/", 400).with_body(invalid).times(times));
+        let pushed = client().push(&image(&[LAYER]), &name(&registry, "app"));
+        assert_eq!(pushed.is_ok(), arrives);
+        if let Err(error) = pushed {
+            assert!(told(&registry, &error).starts_with("what arrives at `HOST` is not what is sent to it"), "{error}");
+        }
+        assert_eq!(registry.manifest("app", "latest").is_some(), arrives);
+    }
+}
+
+#[test]
 fn upload_goes_where_the_location_says() {
     let (registry, reference) = stocked();
     let other = Registry::new();

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 /// Variants of `RegistryError`, `BlobError` and `ImageError` that are the network's or the registry's fault.
-const NETWORK: [&str; 12] = [
+const NETWORK: [&str; 13] = [
     "Broken",
     "TimedOut",
     "RateLimited",
@@ -13,6 +13,7 @@ const NETWORK: [&str; 12] = [
     "Protocol",
     "DigestMismatch",
     "NotWhatWasSent",
+    "Garbled",
     "Truncated",
     "TooLong",
     "ConfigDigest",
