@@ -34,24 +34,30 @@ impl RegistryClient {
         for _ in 0..DEEPEST {
             next.retain(|subject| asked.insert(*subject));
             let found = parallel::for_each(&next, |_| 0, |subject| self.companions_of(reference, subject))?;
-            let found: Vec<Companion> = found.into_iter().flatten().collect();
+            let mut found: Vec<Companion> = found.into_iter().flatten().collect();
+            // Transfers end in any order, and a copy is to be the same each time.
+            found.sort_by(|one, other| {
+                (one.subject, &one.tag, one.tree.descriptor.digest).cmp(&(other.subject, &other.tag, other.tree.descriptor.digest))
+            });
             next = found.iter().map(|companion| companion.tree.descriptor.digest).collect();
             all.extend(found);
         }
         Ok(all)
     }
 
+    /// All places at once: most images have nothing in any of them.
     fn companions_of(&self, reference: &Reference, subject: &Digest) -> Result<Vec<Companion>, RegistryError> {
-        let found = |tag, tree| Companion { subject: *subject, tag, tree };
-        let mut all: Vec<Companion> = self.referrers_at(reference, subject)?.into_iter().map(|tree| found(None, tree)).collect();
-        for tag in cosign_tags(subject) {
-            match self.tree_named(reference, &tag) {
-                Ok(tree) => all.push(found(Some(tag), tree)),
-                Err(RegistryError::NoSuchImage { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(all)
+        let places: Vec<Option<String>> = std::iter::once(None).chain(cosign_tags(subject).map(Some)).collect();
+        let look = |tag: &Option<String>| match tag {
+            None => self.referrers_at(reference, subject),
+            Some(tag) => match self.tree_named(reference, tag) {
+                Err(RegistryError::NoSuchImage { .. }) => Ok(Vec::new()),
+                tree => tree.map(|tree| vec![tree]),
+            },
+        };
+        let companion = |tag: &Option<String>, tree| Companion { subject: *subject, tag: tag.clone(), tree };
+        let found = |tag: &Option<String>| Ok(look(tag)?.into_iter().map(|tree| companion(tag, tree)).collect::<Vec<_>>());
+        Ok(parallel::for_each(&places, |_| 0, found)?.into_iter().flatten().collect())
     }
 
     fn referrers_at(&self, reference: &Reference, subject: &Digest) -> Result<Vec<ManifestTree>, RegistryError> {

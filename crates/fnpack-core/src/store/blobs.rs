@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fs_err::File;
 
 use super::staging::Stage;
-use super::{BLOBS, Inner, Keep, Result, Store, StoreError};
+use super::{Inner, Keep, Result, Store, StoreError};
 use crate::digest::{Digest, Hashing};
 use crate::image::{Blob, BlobSink, BlobSource, PendingBlob, Verified};
 
@@ -211,8 +211,8 @@ impl<F> Scratch<F> {
             inner.disk.discard_file(&self.path);
         } else if at_once {
             inner.disk.sync_file(&self.path)?;
+            // That the name lasts is for the barrier to see to; should it be lost before, the blob is fetched again.
             inner.disk.rename(&self.path, &inner.path_of(&Stage::Blob(digest)))?;
-            inner.disk.sync_folder(&inner.disk.at(BLOBS))?;
         } else {
             inner.stage_file(Stage::Blob(digest), self.path.clone());
         }

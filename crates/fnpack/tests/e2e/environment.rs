@@ -129,7 +129,8 @@ pub(crate) fn cache() -> Option<PathBuf> {
     if cache.is_none() {
         eprintln!("skipped: FNPACK_TEST_CACHE is not set; ./test sets it");
     }
-    cache
+    // runc takes no path that leads through a symlink.
+    cache.map(|cache| fs_err::canonicalize(cache).unwrap())
 }
 
 /// Whether files can be given to others; `false` (a skip) is only allowed outside CI.
