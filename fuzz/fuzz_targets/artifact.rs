@@ -17,7 +17,11 @@ fuzz_target!(|bytes: &[u8]| {
     if fs_err::write(&path, bytes).is_err() {
         return;
     }
-    match (Artifact::read(&path, ArtifactOptions { class_name: None, strip_provided: true }), Root::open(app.path()), Root::open(way.path())) {
+    match (
+        Artifact::read(&path, ArtifactOptions { class_name: None, strip_provided: true }),
+        Root::open(app.path()),
+        Root::open(way.path()),
+    ) {
         (Ok(artifact), Ok(app), Ok(way)) => drop(place(&artifact, &app, Path::new("/pulsar/function"), &way)),
         (Err(error), ..) => drop(error.to_string()),
         _ => {}
