@@ -19,11 +19,12 @@ impl RegistryClient {
     /// takes it so. If the repository lacks what it should have, all is sent as [`RegistryClient::push`] does.
     pub fn push_beside(&self, image: &Image, reference: &Reference, present: &BTreeSet<Digest>) -> Result<Pushed, RegistryError> {
         match self.push_unasked(image, reference, present) {
-            Err(RegistryError::Rejected { .. } | RegistryError::NotFound { .. } | RegistryError::BlobsUnknown { .. })
-                if !present.is_empty() =>
-            {
-                self.push(image, reference)
-            }
+            Err(
+                RegistryError::Rejected { .. }
+                | RegistryError::Garbled { .. }
+                | RegistryError::NotFound { .. }
+                | RegistryError::BlobsUnknown { .. },
+            ) if !present.is_empty() => self.push(image, reference),
             result => result,
         }
     }
