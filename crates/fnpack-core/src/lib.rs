@@ -21,6 +21,7 @@ pub mod layers;
 pub mod lifecycle;
 pub mod package;
 mod parallel;
+mod pem;
 pub mod pipeline;
 pub mod project;
 pub mod rebase;

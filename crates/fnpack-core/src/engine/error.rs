@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::archive::ArchiveError;
+use crate::pem::PemFault;
 
 /// Why an engine was not asked, or did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -204,4 +205,10 @@ pub enum EngineError {
     /// No pipe could be made.
     #[error("cannot make a pipe to send an image through")]
     Pipe(#[source] io::Error),
+}
+
+impl From<PemFault> for EngineError {
+    fn from(PemFault { path, source }: PemFault) -> Self {
+        Self::Certificates { path, source }
+    }
 }

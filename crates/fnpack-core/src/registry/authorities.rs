@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::error::RegistryError;
-use super::pem::{read_certificates, unusable};
+use crate::pem::{self, unusable};
 
 /// The files of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 #[derive(Debug, Clone, Default)]
@@ -34,10 +34,15 @@ impl NamedAuthorities {
             all.extend(read_folder(folder)?);
         }
         match self.folders.first() {
-            Some(folder) if all.is_empty() => Err(unusable(folder, "there is no certificate in PEM in it")),
+            Some(folder) if all.is_empty() => Err(unusable(folder, "there is no certificate in PEM in it").into()),
             _ => Ok(Some(all)),
         }
     }
+}
+
+/// The certificates (DER) of a file, such as a company's own authority; at least one.
+pub fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, RegistryError> {
+    Ok(pem::certificates(path)?.iter().map(|certificate| certificate.der().to_vec()).collect())
 }
 
 /// All that is PEM in a folder. Such folders have other files too.

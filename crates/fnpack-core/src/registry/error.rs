@@ -9,6 +9,7 @@ use super::credentials::CredentialsError;
 use super::peer_certificate::PeerCertificate;
 use crate::digest::Digest;
 use crate::image::{BlobError, ImageError};
+use crate::pem::PemFault;
 
 /// What was asked: method and address, without the query, which may hold secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -444,6 +445,12 @@ pub enum RegistryError {
         #[source]
         source: CredentialsError,
     },
+}
+
+impl From<PemFault> for RegistryError {
+    fn from(PemFault { path, source }: PemFault) -> Self {
+        Self::CertificateFile { path, source }
+    }
 }
 
 impl RegistryError {

@@ -8,7 +8,7 @@ use rustls::sign::CertifiedKey;
 use ureq::tls::{Certificate, ClientCert};
 
 use super::error::RegistryError;
-use super::pem::{certificates, private_key, unusable};
+use crate::pem::{certificates, private_key, unusable};
 
 /// What one host is checked with, and what we show it.
 pub(super) struct HostCertificates {

@@ -56,7 +56,7 @@ impl RegistryClient {
             },
         };
         let companion = |tag: &Option<String>, tree| Companion { subject: *subject, tag: tag.clone(), tree };
-        let found = |tag: &Option<String>| Ok(look(tag)?.into_iter().map(|tree| companion(tag, tree)).collect::<Vec<_>>());
+        let found = |tag: &Option<String>| look(tag).map(|trees| trees.into_iter().map(|tree| companion(tag, tree)).collect::<Vec<_>>());
         Ok(parallel::for_each(&places, |_| 0, found)?.into_iter().flatten().collect())
     }
 
